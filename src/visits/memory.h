@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * memory.h
+ *	  The memory of one trace: one context, one limit
+ *
+ * Everything that grows with the data is allocated through a Memory, which
+ * raises 53400 before anshim.max_memory is exceeded.  The context is a child
+ * of the caller's, so an error frees all of it.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ANSHIM_MEMORY_H
+#define ANSHIM_MEMORY_H
+
+#include "utils/palloc.h"
+
+typedef struct Memory
+{
+	MemoryContext context;
+	Size		used;			/* bytes handed out and not given back */
+	Size		peak;			/* the most that was in use at a time */
+	Size		limit;			/* anshim.max_memory, in bytes */
+} Memory;
+
+/* anshim.max_memory, in kilobytes */
+extern PGDLLIMPORT int anshim_max_memory;
+
+extern Memory *memory_create(const char *name);
+
+/* Room for n elements of `size` bytes; huge allocations are allowed. */
+extern void *memory_alloc(Memory *memory, Size n, Size size);
+extern void *memory_alloc_zero(Memory *memory, Size n, Size size);
+
+/* The array grown, or shrunk, from old_n to new_n elements. */
+extern void *memory_resize(Memory *memory, void *array, Size old_n, Size new_n, Size size);
+extern void memory_free(Memory *memory, void *array, Size n, Size size);
+
+/*
+ * An array that may have to grow by one more element: doubles the capacity
+ * where `used` has reached it.  An lvalue array, used count and capacity.
+ */
+#define memory_reserve(memory, array, used, capacity, more) \
+	do { \
+		if ((Size) (used) + (Size) (more) > (Size) (capacity)) \
+		{ \
+			Size		want_ = Max((Size) (capacity) * 2, (Size) (used) + (Size) (more)); \
+			want_ = Max(want_, 16); \
+			(array) = memory_resize((memory), (array), (capacity), want_, sizeof(*(array))); \
+			(capacity) = want_; \
+		} \
+	} while (0)
+
+#endif							/* ANSHIM_MEMORY_H */
