@@ -1,0 +1,67 @@
+# How anshim is built with PostgreSQL's own makefiles.  Called by the Makefile
+# beside it, which also knows what to do where no PostgreSQL is installed.
+
+EXTENSION = anshim
+MODULE_big = anshim
+PGFILEDESC = "anshim - contact tracing in PostgreSQL"
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+
+# One object file a line, grouped by room.
+OBJS = \
+	src/anshim.o
+
+# The version is written in anshim.control alone.
+here := $(dir $(firstword $(MAKEFILE_LIST)))
+ANSHIM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(here)anshim.control)
+
+# Warnings are errors; packagers with an untried compiler say `make WERROR=`.
+WERROR = -Werror
+PG_CPPFLAGS = -I$(srcdir)/src -DANSHIM_VERSION='"$(ANSHIM_VERSION)"'
+PG_CFLAGS = -Wall -Wextra -Wshadow -Wstrict-prototypes \
+	-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
+	$(WERROR) -MMD -MP
+
+# Libraries that the rooms need: a line each, with the room that calls it.
+#SHLIB_LINK += -lfoo	# src/room
+
+DATA_built = anshim--$(ANSHIM_VERSION).sql
+EXTRA_CLEAN = anshim--*.sql $(OBJS:.o=.d)
+
+# make check has its own runner, which needs no running server.
+NO_INSTALLCHECK = 1
+
+include $(PGXS)
+
+# The numbered parts of sql/, in the order of their names.  The file changes
+# only if its text does; a part that is gone must be noticed, hence FORCE.
+sql_parts := $(sort $(wildcard $(srcdir)/sql/[0-9][0-9]-*.sql))
+
+anshim--$(ANSHIM_VERSION).sql: $(sql_parts) FORCE
+	@cat $(sql_parts) >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; echo "made $@"; fi
+
+FORCE:
+.PHONY: FORCE
+
+# Built elsewhere than in the source tree, only sources are looked for there:
+# PGXS's own VPATH would take the tree's objects for up to date as well.
+VPATH =
+vpath %.c $(srcdir)
+vpath %.control $(srcdir)
+
+# The rooms' folders have to be made first then.
+rooms := $(filter-out ./,$(sort $(dir $(OBJS))))
+
+$(OBJS): | $(rooms)
+$(rooms):
+	mkdir -p $@
+
+# PostgreSQL is often configured without dependency tracking: do it here.
+# The bitcode is stale when the object is.
+-include $(OBJS:.o=.d)
+$(foreach obj,$(OBJS),$(eval $(obj:.o=.bc): $(obj)))
+
+src/anshim.o: $(srcdir)/anshim.control
+$(shlib): $(srcdir)/pgxs.mk
