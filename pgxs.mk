@@ -10,7 +10,11 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 
 # One object file a line, grouped by room.
 OBJS = \
-	src/anshim.o
+	src/anshim.o \
+	src/visits/btree.o \
+	src/visits/btree_page.o \
+	src/visits/ident.o \
+	src/visits/memory.o
 
 # The version is written in anshim.control alone.
 here := $(dir $(firstword $(MAKEFILE_LIST)))

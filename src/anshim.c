@@ -9,10 +9,13 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "fmgr.h"
 #include "utils/guc.h"
 
 #include "compat.h"
+#include "visits/memory.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
 PG_MODULE_MAGIC_EXT(.name = "anshim",.version = ANSHIM_VERSION);
@@ -20,10 +23,21 @@ PG_MODULE_MAGIC_EXT(.name = "anshim",.version = ANSHIM_VERSION);
 PG_MODULE_MAGIC;
 #endif
 
+/* anshim.max_memory, in kilobytes */
+int			anshim_max_memory;
+
 extern PGDLLEXPORT void _PG_init(void);
 
 void
 _PG_init(void)
 {
+	DefineCustomIntVariable("anshim.max_memory",
+							"Limits the memory that one trace may use",
+							"A trace that needs more raises an error.  What it needs grows "
+							"with the subjects that it reaches, some hundred bytes each.",
+							&anshim_max_memory,
+							1024 * 1024, 1024, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("anshim");
 }

@@ -17,4 +17,27 @@
 #error "anshim needs PostgreSQL 15 or newer"
 #endif
 
+/* Compilers: ask for a cache line that is soon read. */
+#if defined(__GNUC__)
+#define anshim_prefetch(address) __builtin_prefetch(address)
+#else
+#define anshim_prefetch(address) ((void) 0)
+#endif
+
+/* PostgreSQL 16 brought murmurhash64() (common/hashfn.h). */
+#if PG_VERSION_NUM < 160000
+static inline uint64
+murmurhash64(uint64 data)
+{
+	uint64		h = data;
+
+	h ^= h >> 33;
+	h *= UINT64CONST(0xff51afd7ed558ccd);
+	h ^= h >> 33;
+	h *= UINT64CONST(0xc4ceb9fe1a85ec53);
+	h ^= h >> 33;
+	return h;
+}
+#endif
+
 #endif							/* ANSHIM_COMPAT_H */

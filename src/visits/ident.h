@@ -76,6 +76,7 @@ extern Ident ident_from_datum(const IdentType *type, Datum value);
 extern Datum ident_to_datum(const IdentType *type, Ident ident);
 
 /* <0, 0, >0 in the order of the type's B-tree operator class. */
+extern int	ident_compare_datum(const IdentType *type, Datum a, Ident b);
 extern int	ident_compare_slow(const IdentType *type, Ident a, Ident b);
 
 static inline int

@@ -1,0 +1,446 @@
+/*-------------------------------------------------------------------------
+ *
+ * btree.c
+ *	  The visit source that reads a log's covering B-trees
+ *
+ * A question becomes ranges of an index; the rows that the leaf pages give
+ * back pass the visibility check, rows of one visit are joined, and whole
+ * visits go to the caller in batches.
+ *
+ * How far back a visit may have begun is bounded by max_stay, which the
+ * table's CHECK guarantees.  Where the partial index for long stays is there,
+ * only long_stay is read back in the main one, and the few longer visits come
+ * from the partial index: a check-out row with a long stay is in it, and the
+ * visit's end, the latest check-out, is then among the long ones.
+ *
+ * Leaf tables are read one after another, and opened when they are first
+ * needed.
+ *
+ * Locking: none beyond visit_log_open()'s, and a pin on one leaf page at a
+ * time.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "miscadmin.h"
+#include "utils/snapmgr.h"
+
+#include "btree_page.h"
+
+/* Questions that are turned into ranges at a time. */
+#define QUESTION_BATCH 8192
+
+/* Visits that are handed over at a time. */
+#define VISIT_BATCH 1024
+
+typedef struct PartReaders
+{
+	HeapChecker *heap;
+	BtreeReader *by_subject;
+	BtreeReader *by_venue;
+	BtreeReader *by_venue_long;
+} PartReaders;
+
+typedef struct RangeList
+{
+	ReadRange  *ranges;
+	Size		n;
+	Size		capacity;
+} RangeList;
+
+typedef struct BtreeSource
+{
+	VisitSource base;
+	Memory	   *memory;
+	PartReaders *parts;			/* beside log->parts */
+	RangeList	main;			/* of the index over all visits */
+	RangeList	lasting;		/* of that over the long ones */
+} BtreeSource;
+
+/* Joins rows to visits and hands these over. */
+typedef struct VisitJoiner
+{
+	BtreeSource *source;
+	const ReadRange *ranges;
+	HeapChecker *heap;
+	const IdentType *other;		/* type of the visits' `other` */
+	uint64	   *rows_read;
+	VisitSink	sink;
+	void	   *arg;
+
+	bool		pending;		/* may the last visit have further rows? */
+	int32		pending_range;
+	bool		pending_left;	/* has one of its rows a left_at? */
+	int			n;
+	Visit		visits[VISIT_BATCH];
+} VisitJoiner;
+
+static void visits_of_subjects(VisitSource *base, const SubjectQuestion *questions, int n,
+							   VisitSink sink, void *arg);
+static void visits_at_venues(VisitSource *base, const VenueQuestion *questions, int n,
+							 VisitSink sink, void *arg);
+static void close_source(VisitSource *base);
+static void add_subject_ranges(BtreeSource *source, const LogPart *part,
+							   const SubjectQuestion *questions, int from, int to);
+static void add_venue_ranges(BtreeSource *source, const LogPart *part,
+							 const VenueQuestion *questions, int n);
+static void add_long_ranges(BtreeSource *source, const LogPart *part,
+							const VenueQuestion *questions, int n, Size first_main);
+static void read_ranges(BtreeSource *source, int part, const LogIndex *index,
+						BtreeReader **reader, const RangeList *list,
+						const IdentType *key, VisitJoiner *joiner);
+static void join_rows(void *arg, IndexRow *rows, int n);
+static void finish_visit(VisitJoiner *joiner);
+static void hand_over(VisitJoiner *joiner);
+
+VisitSource *
+btree_source_create(Memory *memory, const VisitLog *log)
+{
+	BtreeSource *source = memory_alloc_zero(memory, 1, sizeof(BtreeSource));
+
+	source->base.log = log;
+	source->base.visits_of_subjects = visits_of_subjects;
+	source->base.visits_at_venues = visits_at_venues;
+	source->base.close = close_source;
+	source->memory = memory;
+	source->parts = memory_alloc_zero(memory, log->nparts, sizeof(PartReaders));
+	return &source->base;
+}
+
+static void
+close_source(VisitSource *base)
+{
+	BtreeSource *source = (BtreeSource *) base;
+
+	for (int i = 0; i < base->log->nparts; i++)
+	{
+		PartReaders *part = &source->parts[i];
+
+		if (part->by_subject)
+			btree_reader_close(part->by_subject);
+		if (part->by_venue)
+			btree_reader_close(part->by_venue);
+		if (part->by_venue_long)
+			btree_reader_close(part->by_venue_long);
+		if (part->heap)
+			heap_checker_close(part->heap);
+	}
+}
+
+static void
+init_joiner(VisitJoiner *joiner, BtreeSource *source, const IdentType *other,
+			uint64 *rows_read, VisitSink sink, void *arg)
+{
+	joiner->source = source;
+	joiner->other = other;
+	joiner->rows_read = rows_read;
+	joiner->sink = sink;
+	joiner->arg = arg;
+	joiner->pending = false;
+	joiner->n = 0;
+}
+
+/* a + b, where a bound that is none stays so */
+static inline int64
+shift_time(int64 a, int64 b)
+{
+	int64		sum;
+
+	if (a == PG_INT64_MIN || a == PG_INT64_MAX)
+		return a;
+	if (pg_add_s64_overflow(a, b, &sum))
+		return b < 0 ? PG_INT64_MIN : PG_INT64_MAX;
+	return sum;
+}
+
+static void
+visits_of_subjects(VisitSource *base, const SubjectQuestion *questions, int n,
+				   VisitSink sink, void *arg)
+{
+	BtreeSource *source = (BtreeSource *) base;
+	const VisitLog *log = base->log;
+	VisitJoiner joiner;
+
+	init_joiner(&joiner, source, &log->venue, &base->counts.subject_rows, sink, arg);
+	for (int part = 0; part < log->nparts; part++)
+		for (int done = 0; done < n; done += QUESTION_BATCH)
+		{
+			source->main.n = 0;
+			add_subject_ranges(source, &log->parts[part], questions, done,
+							   Min(n, done + QUESTION_BATCH));
+			read_ranges(source, part, &log->parts[part].by_subject,
+						&source->parts[part].by_subject, &source->main,
+						&log->subject, &joiner);
+		}
+}
+
+/*
+ * What to read of one leaf table for questions from..to - 1.
+ */
+static void
+add_subject_ranges(BtreeSource *source, const LogPart *part,
+				   const SubjectQuestion *questions, int from, int to)
+{
+	RangeList  *list = &source->main;
+
+	for (int i = from; i < to; i++)
+	{
+		const SubjectQuestion *question = &questions[i];
+		ReadRange	range;
+
+		range.key = question->subject;
+		range.from = Max(shift_time(question->from, 1 - source->base.log->max_stay),
+						 part->from);
+		range.to = Min(question->to, part->to);
+		range.min_end = question->from;
+		range.tag = i;
+		if (range.from >= range.to)
+			continue;
+		memory_reserve(source->memory, list->ranges, list->n, list->capacity, 1);
+		list->ranges[list->n++] = range;
+	}
+}
+
+static void
+visits_at_venues(VisitSource *base, const VenueQuestion *questions, int n,
+				 VisitSink sink, void *arg)
+{
+	BtreeSource *source = (BtreeSource *) base;
+	const VisitLog *log = base->log;
+	VisitJoiner joiner;
+
+	init_joiner(&joiner, source, &log->subject, &base->counts.venue_rows, sink, arg);
+	for (int part = 0; part < log->nparts; part++)
+	{
+		int			done = 0;
+
+		while (done < n)
+		{
+			source->main.n = source->lasting.n = 0;
+			while (done < n && source->main.n < QUESTION_BATCH)
+			{
+				int			next = done + 1;
+
+				while (next < n && questions[next].tag == questions[done].tag)
+					next++;
+				add_venue_ranges(source, &log->parts[part], questions + done, next - done);
+				done = next;
+			}
+			read_ranges(source, part, &log->parts[part].by_venue,
+						&source->parts[part].by_venue, &source->main,
+						&log->venue, &joiner);
+			read_ranges(source, part, &log->parts[part].by_venue_long,
+						&source->parts[part].by_venue_long, &source->lasting,
+						&log->venue, &joiner);
+		}
+	}
+}
+
+/*
+ * What to read of one leaf table for the n questions about one venue.
+ * Overlapping ranges are united, so that no row is read twice.
+ */
+static void
+add_venue_ranges(BtreeSource *source, const LogPart *part,
+				 const VenueQuestion *questions, int n)
+{
+	RangeList  *list = &source->main;
+	Size		first = list->n;
+
+	for (int i = 0; i < n; i++)
+	{
+		const VenueQuestion *question = &questions[i];
+		ReadRange	range;
+
+		range.key = question->venue;
+		range.from = question->from;
+		if (question->under_way)
+			range.from = shift_time(range.from, 1 - part->long_stay);
+		range.from = Max(range.from, part->from);
+		range.to = Min(question->to, part->to);
+		range.min_end = question->from;
+		range.tag = question->tag;
+		if (range.from >= range.to)
+			continue;
+
+		if (list->n > first && range.from <= list->ranges[list->n - 1].to)
+		{
+			ReadRange  *last = &list->ranges[list->n - 1];
+
+			last->to = Max(last->to, range.to);
+			continue;
+		}
+		memory_reserve(source->memory, list->ranges, list->n, list->capacity, 1);
+		list->ranges[list->n++] = range;
+	}
+	if (part->by_venue_long.rel)
+		add_long_ranges(source, part, questions, n, first);
+}
+
+/*
+ * The same for the visits too long for that: what began more than long_stay
+ * before a question, and is not read in the main index anyway.
+ */
+static void
+add_long_ranges(BtreeSource *source, const LogPart *part,
+				const VenueQuestion *questions, int n, Size first_main)
+{
+	RangeList  *list = &source->lasting;
+	const RangeList *main = &source->main;
+	int64		done = PG_INT64_MIN;
+	Size		m = first_main;
+
+	for (int i = 0; i < n; i++)
+	{
+		const VenueQuestion *question = &questions[i];
+		int64		at;
+		int64		end;
+
+		if (!question->under_way)
+			continue;
+		at = shift_time(question->from, 1 - source->base.log->max_stay);
+		at = Max(Max(at, part->from), done);
+		end = Min(shift_time(question->from, 1 - part->long_stay), part->to);
+		done = Max(done, end);
+		while (at < end)
+		{
+			ReadRange	range;
+
+			while (m < main->n && main->ranges[m].to <= at)
+				m++;
+			if (m < main->n && main->ranges[m].from <= at)
+			{
+				at = main->ranges[m].to;
+				continue;
+			}
+			range.key = question->venue;
+			range.from = at;
+			range.to = m < main->n ? Min(end, main->ranges[m].from) : end;
+			range.min_end = question->from;
+			range.tag = question->tag;
+			memory_reserve(source->memory, list->ranges, list->n, list->capacity, 1);
+			list->ranges[list->n++] = range;
+			at = range.to;
+		}
+	}
+}
+
+/*
+ * Read the ranges of one index of one leaf table, and hand over the visits.
+ */
+static void
+read_ranges(BtreeSource *source, int part, const LogIndex *index, BtreeReader **reader,
+			const RangeList *list, const IdentType *key, VisitJoiner *joiner)
+{
+	HeapChecker **heap = &source->parts[part].heap;
+
+	if (list->n == 0)
+		return;
+	if (*heap == NULL)
+		*heap = heap_checker_create(source->memory, source->base.log->parts[part].heap,
+									GetActiveSnapshot());
+	if (*reader == NULL)
+		*reader = btree_reader_create(source->memory, index->rel, key, joiner->other,
+									  index->left_attno);
+	joiner->heap = *heap;
+	joiner->ranges = list->ranges;
+	btree_reader_read(*reader, list->ranges, list->n, join_rows, joiner);
+	finish_visit(joiner);
+	hand_over(joiner);
+}
+
+/*
+ * Is this the row of the visit that is pending?
+ */
+static inline bool
+same_visit(const VisitJoiner *joiner, const IndexRow *row)
+{
+	const Visit *last = &joiner->visits[joiner->n - 1];
+
+	return joiner->pending && last->start == row->start &&
+		joiner->pending_range == row->range &&
+		ident_compare(joiner->other, last->other, row->other) == 0;
+}
+
+/*
+ * RowSink: the rows of one leaf page, which is pinned.
+ */
+static void
+join_rows(void *arg, IndexRow *rows, int n)
+{
+	VisitJoiner *joiner = arg;
+
+	*joiner->rows_read += n;
+	for (int i = 0; i < n; i++)
+	{
+		IndexRow   *row = &rows[i];
+		Visit	   *visit;
+
+		if (!heap_checker_sees(joiner->heap, &row->tid,
+							   &joiner->source->base.counts.heap_fetches))
+			continue;
+
+		if (same_visit(joiner, row))
+			visit = &joiner->visits[joiner->n - 1];
+		else
+		{
+			finish_visit(joiner);
+			if (joiner->n == VISIT_BATCH)
+				hand_over(joiner);
+			visit = &joiner->visits[joiner->n++];
+			visit->start = row->start;
+			visit->end = shift_time(row->start, joiner->source->base.log->default_stay);
+			visit->tag = joiner->ranges[row->range].tag;
+			joiner->pending = true;
+			joiner->pending_range = row->range;
+			joiner->pending_left = false;
+		}
+
+		/* a value held by reference is to be found on the newest page */
+		visit->other = row->other;
+		if (row->left != NO_LEFT)
+		{
+			visit->end = joiner->pending_left ? Max(visit->end, row->left) : row->left;
+			joiner->pending_left = true;
+		}
+	}
+
+	/* values held by reference live until the page after this one is read */
+	if (joiner->other->class != IDENT_FIXED)
+		hand_over(joiner);
+}
+
+/*
+ * No further row belongs to the pending visit; keep it if it matters.
+ */
+static void
+finish_visit(VisitJoiner *joiner)
+{
+	if (!joiner->pending)
+		return;
+	joiner->pending = false;
+	if (joiner->visits[joiner->n - 1].end <= joiner->ranges[joiner->pending_range].min_end)
+		joiner->n--;
+}
+
+/*
+ * Hand over all visits but a pending one.
+ */
+static void
+hand_over(VisitJoiner *joiner)
+{
+	int			n = joiner->pending ? joiner->n - 1 : joiner->n;
+
+	if (n > 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		joiner->sink(joiner->arg, joiner->visits, n);
+	}
+	if (joiner->pending && n > 0)
+		joiner->visits[0] = joiner->visits[n];
+	joiner->n -= Max(n, 0);
+}
