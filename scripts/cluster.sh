@@ -84,7 +84,7 @@ list)
 	;;
 stop)
 	find_cluster "$name"
-	stop_cluster immediate
+	stop_cluster
 	rm -f "$(named "$name")"
 	;;
 run)

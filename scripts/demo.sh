@@ -11,7 +11,7 @@
 
 need demo
 stop_cluster_at_exit
-start_cluster
+start_cluster "${CLUSTER_CONF:-}"
 cp -r "$TOP/test/data" "$CLUSTER/files/data"
 chmod -R a+rX "$CLUSTER/files"
 output=$TOP/demo-output

@@ -17,11 +17,14 @@ set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
-# Neither an outer make nor the caller's own servers matter here.
+# Neither an outer make nor the caller's own servers matter here; a script that
+# another one started inside its cluster stays in that.
 unset MAKEFLAGS MFLAGS MAKELEVEL CDPATH
-for name in "${!PG@}"; do
-	[ "$name" = PG_CONFIG ] || unset "$name"
-done
+if [ -z "${CLUSTER:-}" ]; then
+	for name in "${!PG@}"; do
+		[ "$name" = PG_CONFIG ] || unset "$name"
+	done
+fi
 export LC_ALL=C.UTF-8
 
 # A line an argument
@@ -212,16 +215,18 @@ start_cluster() {
 # Point clients at CLUSTER.
 use_cluster() {
 	CLUSTER_BIN=$CLUSTER/root$BINDIR
-	export CLUSTER PGHOST=$CLUSTER/socket PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+	export CLUSTER CLUSTER_BIN PGHOST=$CLUSTER/socket PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 	export PATH=$CLUSTER_BIN:$PATH
 }
 
+# Stop the cluster, and whatever servers a test left in its directory.
 stop_cluster() {
+	local file
+
 	[ -n "${CLUSTER:-}" ] && [ -d "$CLUSTER" ] || return 0
-	if [ -f "$CLUSTER/data/postmaster.pid" ]; then
-		as_server "$CLUSTER_BIN/pg_ctl" stop -s -m "${1:-fast}" -D "$CLUSTER/data" ||
-			as_server "$CLUSTER_BIN/pg_ctl" stop -s -m immediate -D "$CLUSTER/data" || true
-	fi
+	find "$CLUSTER" -name postmaster.pid | while read -r file; do
+		as_server "$CLUSTER_BIN/pg_ctl" stop -s -m immediate -D "$(dirname "$file")" || true
+	done
 	rm -rf "$CLUSTER"
 	CLUSTER=
 }
@@ -238,7 +243,7 @@ keep_cluster() {
 # What a script with a cluster of its own does first: the cluster goes away
 # when the script ends, however that comes.
 stop_cluster_at_exit() {
-	trap 'trap "" INT TERM HUP; stop_cluster immediate' EXIT
+	trap 'trap "" INT TERM HUP; stop_cluster' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	trap 'exit 129' HUP
