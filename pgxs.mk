@@ -11,6 +11,12 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 # One object file a line, grouped by room.
 OBJS = \
 	src/anshim.o \
+	src/compat.o \
+	src/crypto/digest.o \
+	src/crypto/handle.o \
+	src/crypto/key.o \
+	src/crypto/point.o \
+	src/crypto/secret.o \
 	src/visits/btree.o \
 	src/visits/btree_page.o \
 	src/visits/ident.o \
@@ -28,7 +34,7 @@ PG_CFLAGS = -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	$(WERROR) -MMD -MP
 
 # Libraries that the rooms need: a line each, with the room that calls it.
-#SHLIB_LINK += -lfoo	# src/room
+SHLIB_LINK += -lcrypto	# src/crypto
 
 DATA_built = anshim--$(ANSHIM_VERSION).sql
 EXTRA_CLEAN = anshim--*.sql $(OBJS:.o=.d)

@@ -40,4 +40,36 @@ murmurhash64(uint64 data)
 }
 #endif
 
+/*
+ * PostgreSQL 17 lets an extension remember resources of its own kinds in
+ * resource owners.  Before, there was one callback for all: compat.c builds
+ * the new interface on it.
+ */
+#if PG_VERSION_NUM < 170000
+#include "utils/resowner.h"
+
+#define ANSHIM_EMULATES_RESOURCE_KINDS
+
+typedef uint32 ResourceReleasePriority;
+
+#define RELEASE_PRIO_FIRST 1
+
+typedef struct ResourceOwnerDesc
+{
+	const char *name;
+	ResourceReleasePhase release_phase;
+	ResourceReleasePriority release_priority;
+	void		(*ReleaseResource) (Datum res);
+	char	   *(*DebugPrint) (Datum res);
+} ResourceOwnerDesc;
+
+#define ResourceOwnerEnlarge anshim_resource_owner_enlarge
+#define ResourceOwnerRemember anshim_resource_owner_remember
+#define ResourceOwnerForget anshim_resource_owner_forget
+
+extern void ResourceOwnerEnlarge(ResourceOwner owner);
+extern void ResourceOwnerRemember(ResourceOwner owner, Datum res, const ResourceOwnerDesc *kind);
+extern void ResourceOwnerForget(ResourceOwner owner, Datum res, const ResourceOwnerDesc *kind);
+#endif
+
 #endif							/* ANSHIM_COMPAT_H */

@@ -1,0 +1,41 @@
+/*-------------------------------------------------------------------------
+ *
+ * handle.h
+ *	  What the files of this folder share: handles, errors
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ANSHIM_HANDLE_H
+#define ANSHIM_HANDLE_H
+
+#include <openssl/evp.h>
+
+#include "utils/resowner.h"
+
+#include "crypto/crypto.h"
+
+/*
+ * The head of every struct that holds objects of OpenSSL.  `release` frees
+ * those that are there: it must not fail, and takes NULL for absent.
+ */
+typedef struct CryptoHandle CryptoHandle;
+
+struct CryptoHandle
+{
+	ResourceOwner owner;		/* NULL: kept by the backend */
+	void		(*release) (CryptoHandle *handle);
+};
+
+extern void *crypto_handle_alloc(Size size, void (*release) (CryptoHandle *handle));
+extern void crypto_handle_keep(CryptoHandle *handle);
+extern void crypto_handle_free(CryptoHandle *handle);
+
+/* 38000, with OpenSSL's reason as DETAIL. */
+extern void crypto_fail(const char *message) pg_attribute_noreturn();
+
+/* Memory that is left out of core files; secret.c */
+extern void crypto_secure_memory(void);
+
+#endif							/* ANSHIM_HANDLE_H */

@@ -1,0 +1,356 @@
+/*-------------------------------------------------------------------------
+ *
+ * key.c
+ *	  Ed25519 and HMAC keys: made, read, and used
+ *
+ * A key keeps what OpenSSL needs to work with it, so that a signature costs
+ * little more than its arithmetic: contexts are set up at the first use and
+ * then used again.  A key can do one thing only, which its algorithm says;
+ * nothing that a token holds chooses what is computed.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/store.h>
+
+#include "crypto/handle.h"
+#include "crypto/point.h"
+
+struct CryptoKey
+{
+	CryptoHandle handle;
+	CryptoAlgorithm algorithm;
+
+	/* CRYPTO_ED25519 */
+	EVP_PKEY   *pkey;
+	EVP_MD_CTX *signer;			/* NULL before the first signature */
+	EVP_MD_CTX *verifier;		/* NULL before the first verification */
+
+	/* CRYPTO_HMAC_SHA256 */
+	EVP_MAC_CTX *mac;			/* keyed */
+};
+
+static EVP_MAC *hmac;
+
+static void
+release_key(CryptoHandle *handle)
+{
+	CryptoKey  *key = (CryptoKey *) handle;
+
+	EVP_MD_CTX_free(key->signer);
+	EVP_MD_CTX_free(key->verifier);
+	EVP_PKEY_free(key->pkey);
+	EVP_MAC_CTX_free(key->mac);
+}
+
+static CryptoKey *
+alloc_key(CryptoAlgorithm algorithm)
+{
+	CryptoKey  *key = crypto_handle_alloc(sizeof(CryptoKey), release_key);
+
+	key->algorithm = algorithm;
+	return key;
+}
+
+CryptoKey *
+crypto_key_generate(void)
+{
+	CryptoKey  *key;
+
+	ERR_clear_error();
+	crypto_secure_memory();
+	key = alloc_key(CRYPTO_ED25519);
+	key->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	if (key->pkey == NULL)
+		crypto_fail("could not generate a key");
+	return key;
+}
+
+/*
+ * The secret half as PEM, in PKCS #8.  All that touches it on its way lies
+ * in secure memory: the encoder's buffer does, as BIO_s_secmem() says so.
+ */
+CryptoSecret *
+crypto_key_to_pem(CryptoKey *key)
+{
+	BIO		   *bio;
+	char	   *written;
+	long		len;
+	CryptoSecret *pem;
+
+	ERR_clear_error();
+	bio = BIO_new(BIO_s_secmem());
+	if (bio == NULL ||
+		PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) != 1)
+	{
+		BIO_free(bio);
+		crypto_fail("could not write a key");
+	}
+	PG_TRY();
+	{
+		len = BIO_get_mem_data(bio, &written);
+		pem = crypto_secret_alloc(len);
+		memcpy(crypto_secret_data(pem), written, len);
+	}
+	PG_FINALLY();
+	{
+		BIO_free(bio);
+	}
+	PG_END_TRY();
+	return pem;
+}
+
+CryptoKey *
+crypto_key_from_public(const uint8 *raw, Size len, const char **reason)
+{
+	CryptoKey  *key;
+
+	if (!crypto_point_is_good(raw, len, reason))
+		return NULL;
+	ERR_clear_error();
+	key = alloc_key(CRYPTO_ED25519);
+	key->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, raw, len);
+	if (key->pkey == NULL)
+		crypto_fail("could not read a public key");
+	return key;
+}
+
+/*
+ * Fills in the key with the first private key behind an opened store, which
+ * is closed.  Where there is none, the key is freed.  No method to ask for a
+ * passphrase was given to the store: a server has nobody to ask.
+ */
+static CryptoKey *
+key_from_store(CryptoKey *key, OSSL_STORE_CTX *store, const char **reason)
+{
+	(void) OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY);
+	while (key->pkey == NULL && !OSSL_STORE_eof(store))
+	{
+		OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+
+		if (info == NULL)
+		{
+			if (OSSL_STORE_error(store))
+				break;
+			continue;
+		}
+		if (OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY)
+			key->pkey = OSSL_STORE_INFO_get1_PKEY(info);
+		OSSL_STORE_INFO_free(info);
+	}
+	(void) OSSL_STORE_close(store);
+	ERR_clear_error();
+
+	*reason = NULL;
+	if (key->pkey == NULL)
+		*reason = "No private key without a passphrase was found there.";
+	else if (!EVP_PKEY_is_a(key->pkey, "ED25519"))
+		*reason = "The private key found there is not of the kind Ed25519.";
+	if (*reason != NULL)
+	{
+		crypto_key_free(key);
+		return NULL;
+	}
+	return key;
+}
+
+CryptoKey *
+crypto_key_from_pem(CryptoSecret *pem, const char **reason)
+{
+	OSSL_STORE_CTX *store;
+	CryptoKey  *key;
+	BIO		   *bio;
+
+	ERR_clear_error();
+	crypto_secure_memory();
+	key = alloc_key(CRYPTO_ED25519);
+	bio = BIO_new_mem_buf(crypto_secret_data(pem), (int) crypto_secret_size(pem));
+	if (bio == NULL)
+		crypto_fail("could not read a key");
+	store = OSSL_STORE_attach(bio, "file", NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+	if (store == NULL)
+	{
+		BIO_free(bio);
+		crypto_fail("could not read a key");
+	}
+	key = key_from_store(key, store, reason);
+	BIO_free(bio);
+	return key;
+}
+
+/*
+ * The URI may hold a PIN, so it comes as a secret, with its closing NUL.
+ */
+CryptoKey *
+crypto_key_from_uri(CryptoSecret *uri, const char **reason)
+{
+	OSSL_STORE_CTX *store;
+	CryptoKey  *key;
+
+	ERR_clear_error();
+	crypto_secure_memory();
+	key = alloc_key(CRYPTO_ED25519);
+	store = OSSL_STORE_open_ex((const char *) crypto_secret_data(uri), NULL, NULL,
+							   NULL, NULL, NULL, NULL, NULL);
+	if (store == NULL)
+	{
+		*reason = "OpenSSL cannot open the URI.";
+		ERR_clear_error();
+		crypto_key_free(key);
+		return NULL;
+	}
+	return key_from_store(key, store, reason);
+}
+
+CryptoKey *
+crypto_key_from_hmac(CryptoSecret *secret)
+{
+	CryptoKey  *key;
+	OSSL_PARAM	params[2];
+
+	ERR_clear_error();
+	crypto_secure_memory();
+	if (hmac == NULL)
+		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	if (hmac == NULL)
+		crypto_fail("could not find HMAC");
+
+	key = alloc_key(CRYPTO_HMAC_SHA256);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0);
+	params[1] = OSSL_PARAM_construct_end();
+	key->mac = EVP_MAC_CTX_new(hmac);
+	if (key->mac == NULL ||
+		EVP_MAC_init(key->mac, crypto_secret_data(secret),
+					 crypto_secret_size(secret), params) != 1)
+		crypto_fail("could not set up HMAC");
+	return key;
+}
+
+bool
+crypto_key_public(const CryptoKey *key, uint8 raw[CRYPTO_PUBLIC_KEY_LEN])
+{
+	size_t		len = 0;
+	bool		found;
+
+	found = key->pkey != NULL &&
+		EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, raw,
+										CRYPTO_PUBLIC_KEY_LEN, &len) == 1 &&
+		len == CRYPTO_PUBLIC_KEY_LEN;
+	ERR_clear_error();
+	return found;
+}
+
+CryptoAlgorithm
+crypto_key_algorithm(const CryptoKey *key)
+{
+	return key->algorithm;
+}
+
+void
+crypto_key_keep(CryptoKey *key)
+{
+	crypto_handle_keep(&key->handle);
+}
+
+void
+crypto_key_free(CryptoKey *key)
+{
+	crypto_handle_free(&key->handle);
+}
+
+static void
+compute_hmac(CryptoKey *key, const uint8 *message, Size len, uint8 tag[CRYPTO_HMAC_LEN])
+{
+	size_t		tag_len;
+
+	/* without a key: the same again */
+	if (EVP_MAC_init(key->mac, NULL, 0, NULL) != 1 ||
+		EVP_MAC_update(key->mac, message, len) != 1 ||
+		EVP_MAC_final(key->mac, tag, &tag_len, CRYPTO_HMAC_LEN) != 1 ||
+		tag_len != CRYPTO_HMAC_LEN)
+		crypto_fail("could not compute an authentication tag");
+}
+
+Size
+crypto_sign(CryptoKey *key, const uint8 *message, Size len,
+			uint8 signature[CRYPTO_SIGNATURE_MAX_LEN])
+{
+	size_t		signature_len = CRYPTO_ED25519_LEN;
+
+	ERR_clear_error();
+	if (key->algorithm == CRYPTO_HMAC_SHA256)
+	{
+		compute_hmac(key, message, len, signature);
+		return CRYPTO_HMAC_LEN;
+	}
+
+	if (key->signer == NULL)
+		key->signer = EVP_MD_CTX_new();
+	else
+		EVP_MD_CTX_reset(key->signer);
+	if (key->signer == NULL ||
+		EVP_DigestSignInit_ex(key->signer, NULL, NULL, NULL, NULL, key->pkey, NULL) != 1 ||
+		EVP_DigestSign(key->signer, signature, &signature_len, message, len) != 1 ||
+		signature_len != CRYPTO_ED25519_LEN)
+		crypto_fail("could not sign");
+	return signature_len;
+}
+
+/*
+ * Makes the key's context ready for one more verification.  An Ed25519
+ * context can start again without its key; where a provider wants the key
+ * again, it gets it.
+ */
+static void
+start_verifier(CryptoKey *key)
+{
+	if (key->verifier != NULL &&
+		EVP_DigestVerifyInit_ex(key->verifier, NULL, NULL, NULL, NULL, NULL, NULL) == 1)
+		return;
+	if (key->verifier == NULL)
+		key->verifier = EVP_MD_CTX_new();
+	else
+		EVP_MD_CTX_reset(key->verifier);
+	if (key->verifier == NULL ||
+		EVP_DigestVerifyInit_ex(key->verifier, NULL, NULL, NULL, NULL, key->pkey, NULL) != 1)
+		crypto_fail("could not set up a verification");
+}
+
+/*
+ * Ed25519: OpenSSL refuses S >= L, and compares R in its one encoding; what
+ * it cannot check is the public key, see crypto_point_is_good().
+ */
+bool
+crypto_verify(CryptoKey *key, const uint8 *message, Size len,
+			  const uint8 *signature, Size signature_len)
+{
+	bool		good;
+
+	ERR_clear_error();
+	if (key->algorithm == CRYPTO_HMAC_SHA256)
+	{
+		uint8		tag[CRYPTO_HMAC_LEN];
+
+		if (signature_len != CRYPTO_HMAC_LEN)
+			return false;
+		compute_hmac(key, message, len, tag);
+		good = crypto_equal(tag, signature, CRYPTO_HMAC_LEN);
+		/* the right tag of a forged message is as good as a signature */
+		crypto_forget(tag, sizeof(tag));
+		return good;
+	}
+
+	if (signature_len != CRYPTO_ED25519_LEN)
+		return false;
+	start_verifier(key);
+	good = EVP_DigestVerify(key->verifier, signature, signature_len, message, len) == 1;
+	ERR_clear_error();
+	return good;
+}
