@@ -17,6 +17,15 @@ OBJS = \
 	src/crypto/key.o \
 	src/crypto/point.o \
 	src/crypto/secret.o \
+	src/token/base45.o \
+	src/token/cbor.o \
+	src/token/claims.o \
+	src/token/compare.o \
+	src/token/cose.o \
+	src/token/cwt.o \
+	src/token/fault.o \
+	src/token/qr.o \
+	src/token/token.o \
 	src/visits/btree.o \
 	src/visits/btree_page.o \
 	src/visits/ident.o \
@@ -35,6 +44,7 @@ PG_CFLAGS = -Wall -Wextra -Wshadow -Wstrict-prototypes \
 
 # Libraries that the rooms need: a line each, with the room that calls it.
 SHLIB_LINK += -lcrypto	# src/crypto
+SHLIB_LINK += -lqrencode	# src/token
 
 DATA_built = anshim--$(ANSHIM_VERSION).sql
 EXTRA_CLEAN = anshim--*.sql $(OBJS:.o=.d)

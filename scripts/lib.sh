@@ -109,7 +109,7 @@ debian_major() {
 # Find PostgreSQL, and what else this purpose needs, or install it.
 # Sets PG_CONFIG, MAJOR, and the installation's directories.
 need() {
-	local purpose=$1 packages=(gcc libc6-dev libssl-dev make) major=
+	local purpose=$1 packages=(gcc libc6-dev libqrencode-dev libssl-dev make) major=
 
 	if [ -z "${PG_CONFIG:-}" ]; then
 		if command -v apt-get >/dev/null; then
@@ -128,7 +128,7 @@ need() {
 	fi
 	case $purpose in
 	demo) packages+=(graphviz) ;;
-	check) packages+=(graphviz libipc-run-perl shellcheck) ;;
+	check) packages+=(graphviz libipc-run-perl shellcheck zbar-tools librsvg2-bin) ;;
 	esac
 	need_packages "${packages[@]}"
 

@@ -72,4 +72,21 @@ extern void ResourceOwnerRemember(ResourceOwner owner, Datum res, const Resource
 extern void ResourceOwnerForget(ResourceOwner owner, Datum res, const ResourceOwnerDesc *kind);
 #endif
 
+/*
+ * Tokens.  PostgreSQL 16 moved varlena macros to varatt.h, and brought soft
+ * errors: before it, ereturn() raises as ereport() does, and make_range()
+ * takes no context to report in.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#else
+#define ereturn(context, dummy_value, ...) \
+	do { \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+	} while (0)
+#define make_range(typcache, lower, upper, empty, escontext) \
+	make_range(typcache, lower, upper, empty)
+#endif
+
 #endif							/* ANSHIM_COMPAT_H */
