@@ -1,0 +1,250 @@
+--| # Tracing
+--|
+--| Every function comes in two forms. Where a log's subjects and venues have
+--| the same type, the arguments start `visits, cases, during`. Where the types
+--| differ, `venue_type` stands before `during`; only its type counts, and the
+--| result's venues have it: `NULL::text`. Everything behind `during` is best
+--| given by name.
+--|
+--| Times: `during` is the time in which the cases were infectious (for
+--| `anshim.sources`: could have been infected). A missing bound, or an infinite
+--| one, means the log's extent. Lengths are intervals without months; their
+--| days count as 24 hours. Visits, pieces of visits and infectious times are
+--| half-open, and counted in microseconds.
+--|
+--| Rights: whoever calls needs SELECT on the log, or on its four columns, and
+--| must not be subject to row-level security there; see `anshim.track_visits`.
+--| What is read is what the statement's snapshot shows.
+--|
+--| Errors that all share: 55000 for a table that is not tracked, or no longer
+--| as it was; 42501 for missing rights; 42804 for keys of other types than the
+--| log's; 22004 for a null argument, or a null among the cases; 22023 for an
+--| empty `during`, a length that is negative or has months, or a number out of
+--| its range; 53400 where the trace needs more than `anshim.max_memory`.
+
+--| ## anshim.contacts
+--| Every encounter with one case: a row for each visit of somebody else that
+--| shared the air of one of the case's visits, which is cut to `during`.
+--|
+--| - `within`: metres; venues closer than that share their air
+--|   (`anshim.track_venues`). 0: the same venue only.
+--| - `linger`: how long the air stays infectious after the case has left.
+--| - `min_overlap`: the least time that the two have to share, air included.
+--|
+--| Result: `started_at` and `ended_at` bound the encounter, the time in the
+--| air alone included; `together` is the time when both were there; `distance`
+--| is in metres, 0 at the same venue. An encounter that begins at or after the
+--| end of `during` does not count.
+CREATE FUNCTION anshim.contacts(
+	visits regclass, case_subject anyelement, during tstzrange,
+	within double precision DEFAULT 0,
+	linger interval DEFAULT '0',
+	min_overlap interval DEFAULT '0')
+RETURNS TABLE (
+	subject anyelement, venue anyelement, case_venue anyelement,
+	started_at timestamptz, ended_at timestamptz,
+	together interval, distance double precision)
+AS 'MODULE_PATHNAME', 'anshim_contacts'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
+COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, tstzrange, double precision, interval, interval)
+IS 'Every encounter with one case, in a log whose subjects and venues share a type.';
+
+CREATE FUNCTION anshim.contacts(
+	visits regclass, case_subject anyelement, venue_type anycompatible, during tstzrange,
+	within double precision DEFAULT 0,
+	linger interval DEFAULT '0',
+	min_overlap interval DEFAULT '0')
+RETURNS TABLE (
+	subject anyelement, venue anycompatible, case_venue anycompatible,
+	started_at timestamptz, ended_at timestamptz,
+	together interval, distance double precision)
+AS 'MODULE_PATHNAME', 'anshim_contacts'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
+COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, anycompatible, tstzrange, double precision, interval, interval)
+IS 'Every encounter with one case, in a log whose venues are of venue_type''s type.';
+
+--| ## anshim.exposures
+--| Who was exposed to the cases, directly or through others, to the N-th
+--| degree, in the order of time: a chain of hops counts only if each infector
+--| was infectious when she passed it on.
+--|
+--| - `degrees`: at most so many hops, at least 1.
+--| - `linger`, `min_overlap`, `within`: as for `anshim.contacts`.
+--| - `latent`: how long after her exposure somebody becomes infectious.
+--| - `infectious_for`: how long she stays so; NULL: to the end.
+--| - `until`: exposures begin before this; NULL: the end of `during`.
+--| - `case_periods`: each case's own infectious time, by position, within
+--|   `during`; a NULL among them, or for all: `during`.
+--|
+--| Result: `degree` is the least number of hops; `exposed_at` the earliest
+--| exposure over at most `degrees` hops; `via` and `venue` the infector and the
+--| exposed subject's venue of that one (where several tie, that of the fewest
+--| hops, then the smallest infector, then the smallest venue). Cases are not
+--| returned.
+CREATE FUNCTION anshim.exposures(
+	visits regclass, cases anyarray, during tstzrange,
+	degrees integer DEFAULT 1,
+	linger interval DEFAULT '0',
+	min_overlap interval DEFAULT '0',
+	within double precision DEFAULT 0,
+	latent interval DEFAULT '0',
+	infectious_for interval DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	case_periods tstzrange[] DEFAULT NULL)
+RETURNS TABLE (
+	subject anyelement, degree integer, exposed_at timestamptz,
+	via anyelement, venue anyelement)
+AS 'MODULE_PATHNAME', 'anshim_exposures'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type.';
+
+CREATE FUNCTION anshim.exposures(
+	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
+	degrees integer DEFAULT 1,
+	linger interval DEFAULT '0',
+	min_overlap interval DEFAULT '0',
+	within double precision DEFAULT 0,
+	latent interval DEFAULT '0',
+	infectious_for interval DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	case_periods tstzrange[] DEFAULT NULL)
+RETURNS TABLE (
+	subject anyelement, degree integer, exposed_at timestamptz,
+	via anyelement, venue anycompatible)
+AS 'MODULE_PATHNAME', 'anshim_exposures'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
+
+--| ## anshim.exposure_paths
+--| How each subject that `anshim.exposures` returns was reached: one chain of
+--| hops from a case to her, a row a hop, the last one at her `exposed_at`. In
+--| every hop the infector is infectious through that very chain, so that it
+--| stands as a witness by itself; it may have more hops than her `degree`. Which
+--| of several chains is shown is the same on every run.
+CREATE FUNCTION anshim.exposure_paths(
+	visits regclass, cases anyarray, during tstzrange,
+	degrees integer DEFAULT 1,
+	linger interval DEFAULT '0',
+	min_overlap interval DEFAULT '0',
+	within double precision DEFAULT 0,
+	latent interval DEFAULT '0',
+	infectious_for interval DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	case_periods tstzrange[] DEFAULT NULL)
+RETURNS TABLE (
+	subject anyelement, step integer, infector anyelement, infected anyelement,
+	venue anyelement, exposed_at timestamptz)
+AS 'MODULE_PATHNAME', 'anshim_exposure_paths'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log whose subjects and venues share a type.';
+
+CREATE FUNCTION anshim.exposure_paths(
+	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
+	degrees integer DEFAULT 1,
+	linger interval DEFAULT '0',
+	min_overlap interval DEFAULT '0',
+	within double precision DEFAULT 0,
+	latent interval DEFAULT '0',
+	infectious_for interval DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	case_periods tstzrange[] DEFAULT NULL)
+RETURNS TABLE (
+	subject anyelement, step integer, infector anyelement, infected anyelement,
+	venue anycompatible, exposed_at timestamptz)
+AS 'MODULE_PATHNAME', 'anshim_exposure_paths'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log whose venues are of venue_type''s type.';
+
+--| ## anshim.sources
+--| Who could have infected these cases: `anshim.exposures` run backwards in
+--| time. `during` is when the cases can have been infected; `since` (NULL: the
+--| beginning of `during`) bounds how far back the search goes; `shed_until` is
+--| the latest moment at which somebody's stay could still have mattered.
+CREATE FUNCTION anshim.sources(
+	visits regclass, cases anyarray, during tstzrange,
+	degrees integer DEFAULT 1,
+	linger interval DEFAULT '0',
+	min_overlap interval DEFAULT '0',
+	within double precision DEFAULT 0,
+	latent interval DEFAULT '0',
+	infectious_for interval DEFAULT NULL,
+	since timestamptz DEFAULT NULL,
+	case_periods tstzrange[] DEFAULT NULL)
+RETURNS TABLE (
+	subject anyelement, degree integer, shed_until timestamptz,
+	via anyelement, venue anyelement)
+AS 'MODULE_PATHNAME', 'anshim_sources'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+COMMENT ON FUNCTION anshim.sources(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+IS 'Who could have infected the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type.';
+
+CREATE FUNCTION anshim.sources(
+	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
+	degrees integer DEFAULT 1,
+	linger interval DEFAULT '0',
+	min_overlap interval DEFAULT '0',
+	within double precision DEFAULT 0,
+	latent interval DEFAULT '0',
+	infectious_for interval DEFAULT NULL,
+	since timestamptz DEFAULT NULL,
+	case_periods tstzrange[] DEFAULT NULL)
+RETURNS TABLE (
+	subject anyelement, degree integer, shed_until timestamptz,
+	via anyelement, venue anycompatible)
+AS 'MODULE_PATHNAME', 'anshim_sources'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+COMMENT ON FUNCTION anshim.sources(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+IS 'Who could have infected the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
+
+--| ## anshim.hotspots
+--| Where cases' air met: at each venue the longest stretches of time that
+--| cases' stays (within `during`, each prolonged by `linger`) cover without a
+--| gap, if at least `min_cases` distinct cases have a part in it, at once or
+--| one after another. `visitor_count` counts the others whose visits overlap
+--| the stretch.
+CREATE FUNCTION anshim.hotspots(
+	visits regclass, cases anyarray, during tstzrange,
+	min_cases integer DEFAULT 2,
+	linger interval DEFAULT '0',
+	case_periods tstzrange[] DEFAULT NULL)
+RETURNS TABLE (
+	venue anyelement, started_at timestamptz, ended_at timestamptz,
+	case_count integer, visitor_count integer)
+AS 'MODULE_PATHNAME', 'anshim_hotspots'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
+COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, tstzrange, integer, interval, tstzrange[])
+IS 'Where and when several cases'' air met, in a log whose subjects and venues share a type.';
+
+CREATE FUNCTION anshim.hotspots(
+	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
+	min_cases integer DEFAULT 2,
+	linger interval DEFAULT '0',
+	case_periods tstzrange[] DEFAULT NULL)
+RETURNS TABLE (
+	venue anycompatible, started_at timestamptz, ended_at timestamptz,
+	case_count integer, visitor_count integer)
+AS 'MODULE_PATHNAME', 'anshim_hotspots'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
+COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, anycompatible, tstzrange, integer, interval, tstzrange[])
+IS 'Where and when several cases'' air met, in a log whose venues are of venue_type''s type.';
+
+--| ## anshim.last_trace
+--| What the session's last `exposures`, `exposure_paths` or `sources` read and
+--| found, level by level: `infectors` who passed it on at that level, the index
+--| rows read to find their visits, `pieces` of visits whose air was new,
+--| `stretches` of air asked about, the index rows read for those, how often the
+--| heap had to tell whether a row is visible, subjects `reached` for the first
+--| time or earlier than before, and milliseconds.
+CREATE FUNCTION anshim.last_trace()
+RETURNS TABLE (
+	level integer, infectors bigint, subject_rows bigint, pieces bigint,
+	stretches bigint, venue_rows bigint, heap_fetches bigint, reached bigint,
+	milliseconds double precision)
+AS 'MODULE_PATHNAME', 'anshim_last_trace'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 5;
+COMMENT ON FUNCTION anshim.last_trace()
+IS 'What the session''s last trace read and found, level by level.';

@@ -1,0 +1,234 @@
+/*-------------------------------------------------------------------------
+ *
+ * call.c
+ *	  A call of one of the tracing functions: its arguments, its result
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include "call.h"
+#include "compat.h"
+
+/* Rows whose values are kept before the memory is used again. */
+#define ROWS_KEPT 256
+
+static void reject_types(const Call *call, const VisitLog *log);
+
+void
+call_begin(Call *call, FunctionCallInfo fcinfo, const char *function,
+		   const char *keys, int nargs)
+{
+	Oid			keys_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+	Oid			element = get_base_element_type(keys_type);
+
+	memset(call, 0, sizeof(Call));
+	call->fcinfo = fcinfo;
+	call->function = function;
+	call->keys = keys;
+	call->shift = PG_NARGS() - nargs;
+	call->result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Assert(call->shift == 0 || call->shift == 1);
+
+	call->relid = DatumGetObjectId(call_argument(call, 0, "visits"));
+	call->keys_are_array = strcmp(keys, "cases") == 0;
+	call->subject_type = call->keys_are_array ? element : keys_type;
+	call->venue_type = call->shift == 0 ? call->subject_type :
+		get_fn_expr_argtype(fcinfo->flinfo, 2);
+}
+
+/*
+ * Where in fcinfo an argument of the short form is.
+ */
+static inline int
+actual_place(const Call *call, int place)
+{
+	return place < 2 ? place : place + call->shift;
+}
+
+bool
+call_has(const Call *call, int place)
+{
+	return !call->fcinfo->args[actual_place(call, place)].isnull;
+}
+
+Datum
+call_argument(const Call *call, int place, const char *name)
+{
+	if (!call_has(call, place))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name),
+				 errhint("Leave out an argument that has a default, or give it a value.")));
+	return call->fcinfo->args[actual_place(call, place)].value;
+}
+
+/*
+ * The time that is traced over: not empty, and not beyond all time.
+ */
+Span
+call_during(const Call *call)
+{
+	Span		during = span_from_range(DatumGetRangeTypeP(call_argument(call, 2, "during")));
+
+	if (span_is_empty(during) || during.from == TIME_MAX || during.to == TIME_MIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("during must not be empty"),
+				 errhint("Give a range of time such as '[2021-01-01, 2021-01-15)'.")));
+	return during;
+}
+
+int64
+call_length(const Call *call, int place, const char *name)
+{
+	return length_from_interval(DatumGetIntervalP(call_argument(call, place, name)), name);
+}
+
+double
+call_within(const Call *call, int place)
+{
+	double		within = DatumGetFloat8(call_argument(call, place, "within"));
+
+	if (isnan(within) || isinf(within) || within < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("within must be a distance in metres, not negative"),
+				 errhint("Use a number such as 50, or 0 for the same venue only.")));
+	return within;
+}
+
+VisitLog *
+call_open_log(const Call *call, Span span)
+{
+	VisitLog   *log = visit_log_open(call->relid, span.from, span.to);
+
+	if (ident_base_type(call->subject_type) != log->subject.typid ||
+		ident_base_type(call->venue_type) != log->venue.typid)
+		reject_types(call, log);
+	return log;
+}
+
+/*
+ * The call's key types are not the log's: show the call that is right.
+ */
+static void
+reject_types(const Call *call, const VisitLog *log)
+{
+	const char *subject = format_type_be(log->subject.typid);
+	const char *venue = format_type_be(log->venue.typid);
+	char	   *table = DatumGetCString(DirectFunctionCall1(regclassout,
+															ObjectIdGetDatum(log->relid)));
+	StringInfoData right;
+
+	initStringInfo(&right);
+	appendStringInfo(&right, "anshim.%s(%s, %s::%s%s, ", call->function,
+					 quote_literal_cstr(table), call->keys, subject,
+					 call->keys_are_array ? "[]" : "");
+	if (log->subject.typid != log->venue.typid)
+		appendStringInfo(&right, "NULL::%s, ", venue);
+	appendStringInfoString(&right, "during, ...)");
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("key types do not match those of visit log \"%s\"", table),
+			 errdetail("Its subjects are of type %s and its venues of type %s; the call has %s and %s.",
+					   subject, venue, format_type_be(call->subject_type),
+					   format_type_be(call->venue_type)),
+			 errhint("Call %s", right.data)));
+}
+
+/*
+ * The spans of case_periods, n of them, or NULL if that is null.
+ */
+static Span *
+read_periods(const Call *call, int place, int n, Span during)
+{
+	ArrayType  *array;
+	Datum	   *values;
+	bool	   *nulls;
+	int			found;
+	Span	   *periods;
+
+	if (!call_has(call, place))
+		return NULL;
+	array = DatumGetArrayTypeP(call_argument(call, place, "case_periods"));
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE,
+					  &values, &nulls, &found);
+	if (found != n)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("case_periods must be as long as cases"),
+				 errdetail("There are %d cases and %d periods.", n, found),
+				 errhint("Give one period for each case, NULL for all of during.")));
+
+	periods = palloc_array(Span, n);
+	for (int i = 0; i < n; i++)
+		periods[i] = nulls[i] ? during :
+			span_intersect(span_from_range(DatumGetRangeTypeP(values[i])), during);
+	return periods;
+}
+
+void
+call_add_cases(const Call *call, Trace *trace, Span during, int place_periods)
+{
+	ArrayType  *array = DatumGetArrayTypeP(call_argument(call, 1, call->keys));
+	const IdentType *type = &trace->log->subject;
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+	Span	   *periods;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), type->typlen, type->typbyval,
+					  type->typalign, &values, &nulls, &n);
+	periods = read_periods(call, place_periods, n, during);
+	for (int i = 0; i < n; i++)
+	{
+		Span		period = periods ? periods[i] : during;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("cases must not contain null"),
+					 errhint("Leave it out, for example with array_remove(cases, NULL).")));
+		if (trace->rules.backward)
+			period = span_mirror(period);
+		trace_add_case(trace, ident_from_datum(type, values[i]), period);
+	}
+}
+
+void
+call_begin_rows(Call *call)
+{
+	InitMaterializedSRF(call->fcinfo, 0);
+	call->row_context = AllocSetContextCreate(CurrentMemoryContext, "anshim rows",
+											  ALLOCSET_DEFAULT_SIZES);
+}
+
+/*
+ * Return a row.  Its values may have been made in call->row_context, which is
+ * emptied from time to time.
+ */
+void
+call_row(Call *call, const Datum *values, const bool *nulls)
+{
+	tuplestore_putvalues(call->result->setResult, call->result->setDesc,
+						 unconstify(Datum *, values), unconstify(bool *, nulls));
+	if (++call->rows % ROWS_KEPT == 0)
+	{
+		MemoryContextReset(call->row_context);
+		CHECK_FOR_INTERRUPTS();
+	}
+}

@@ -1,0 +1,212 @@
+/*-------------------------------------------------------------------------
+ *
+ * exposures.c
+ *	  anshim.exposures, anshim.exposure_paths and anshim.sources
+ *
+ * All three run a trace and differ in what they tell of it.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "call.h"
+#include "compat.h"
+
+/* The arguments' places in the form without venue_type. */
+enum
+{
+	ARG_DEGREES = 3,
+	ARG_LINGER,
+	ARG_MIN_OVERLAP,
+	ARG_WITHIN,
+	ARG_LATENT,
+	ARG_INFECTIOUS_FOR,
+	ARG_LIMIT,					/* until, or since */
+	ARG_CASE_PERIODS,
+	NARGS
+};
+
+static Trace *run_trace(Call *call, bool backward);
+static void return_exposures(Call *call, Trace *trace);
+static void return_paths(Call *call, Trace *trace);
+
+PG_FUNCTION_INFO_V1(anshim_exposures);
+PG_FUNCTION_INFO_V1(anshim_exposure_paths);
+PG_FUNCTION_INFO_V1(anshim_sources);
+
+/*
+ * anshim.exposures(visits, cases, [venue_type,] during, ...)
+ *		-> (subject, degree, exposed_at, via, venue)
+ */
+Datum
+anshim_exposures(PG_FUNCTION_ARGS)
+{
+	Call		call;
+	Trace	   *trace;
+
+	call_begin(&call, fcinfo, "exposures", "cases", NARGS);
+	trace = run_trace(&call, false);
+	return_exposures(&call, trace);
+	trace_end(trace);
+	return (Datum) 0;
+}
+
+/*
+ * anshim.exposure_paths(visits, cases, [venue_type,] during, ...)
+ *		-> (subject, step, infector, infected, venue, exposed_at)
+ */
+Datum
+anshim_exposure_paths(PG_FUNCTION_ARGS)
+{
+	Call		call;
+	Trace	   *trace;
+
+	call_begin(&call, fcinfo, "exposure_paths", "cases", NARGS);
+	trace = run_trace(&call, false);
+	return_paths(&call, trace);
+	trace_end(trace);
+	return (Datum) 0;
+}
+
+/*
+ * anshim.sources(visits, cases, [venue_type,] during, ...)
+ *		-> (subject, degree, shed_until, via, venue)
+ */
+Datum
+anshim_sources(PG_FUNCTION_ARGS)
+{
+	Call		call;
+	Trace	   *trace;
+
+	call_begin(&call, fcinfo, "sources", "cases", NARGS);
+	trace = run_trace(&call, true);
+	return_exposures(&call, trace);
+	trace_end(trace);
+	return (Datum) 0;
+}
+
+/*
+ * Read the arguments that the three functions share, and run the trace.
+ */
+static Trace *
+run_trace(Call *call, bool backward)
+{
+	Span		during = call_during(call);
+	Span		visits = during;
+	TraceRules	rules = {0};
+	int64		linger;
+	int64		min_overlap;
+	Trace	   *trace;
+
+	call_argument(call, 1, call->keys);
+	rules.backward = backward;
+	rules.degrees = DatumGetInt32(call_argument(call, ARG_DEGREES, "degrees"));
+	if (rules.degrees < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("degrees must be at least 1"),
+				 errhint("Use 1 for direct contacts, 2 for the contacts of these, and so on.")));
+	linger = call_length(call, ARG_LINGER, "linger");
+	min_overlap = call_length(call, ARG_MIN_OVERLAP, "min_overlap");
+	rules.within = call_within(call, ARG_WITHIN);
+	rules.latent = call_length(call, ARG_LATENT, "latent");
+	rules.infectious_for = call_has(call, ARG_INFECTIOUS_FOR) ?
+		call_length(call, ARG_INFECTIOUS_FOR, "infectious_for") : TIME_MAX;
+	rules.need = Max(min_overlap, 1);
+	rules.tail = backward ? 0 : linger;
+	rules.reach = backward ? linger : 0;
+
+	if (call_has(call, ARG_LIMIT))
+	{
+		int64		limit;
+
+		limit = time_from_timestamp(DatumGetTimestampTz(call_argument(call, ARG_LIMIT, "")));
+		if (backward)
+			visits.from = limit;
+		else
+			visits.to = limit;
+	}
+	rules.horizon = backward ? -visits.from : visits.to;
+
+	trace = trace_begin(call_open_log(call, visits), &rules);
+	call_add_cases(call, trace, during, ARG_CASE_PERIODS);
+	trace_run(trace);
+	return trace;
+}
+
+/*
+ * A row for everyone who was reached.
+ */
+static void
+return_exposures(Call *call, Trace *trace)
+{
+	call_begin_rows(call);
+	for (Size i = 0; i < trace->nstates; i++)
+	{
+		const SubjectState *state = &trace->states[i];
+		const Record *record;
+		MemoryContext old;
+		Datum		values[5];
+		bool		nulls[5] = {0};
+
+		if (state->record < 0)
+			continue;
+		record = &trace->records[state->record];
+		old = MemoryContextSwitchTo(call->row_context);
+		values[0] = ident_to_datum(&trace->log->subject, ident_table_get(trace->subjects, i));
+		values[1] = Int32GetDatum(state->degree);
+		values[2] = TimestampTzGetDatum(time_to_timestamp(trace->rules.backward ?
+														  -state->time : state->time));
+		values[3] = ident_to_datum(&trace->log->subject,
+								   ident_table_get(trace->subjects, record->via));
+		values[4] = ident_to_datum(&trace->log->venue,
+								   ident_table_get(trace->venues, record->venue));
+		MemoryContextSwitchTo(old);
+		call_row(call, values, nulls);
+	}
+}
+
+/*
+ * For everyone who was reached, a row for each hop from a case to her.
+ */
+static void
+return_paths(Call *call, Trace *trace)
+{
+	int32	   *hops = memory_alloc(trace->memory, Min(trace->rules.degrees,
+													   Max(trace->nrecords, 1)),
+									sizeof(int32));
+
+	call_begin_rows(call);
+	for (Size i = 0; i < trace->nstates; i++)
+	{
+		int			n = 0;
+
+		for (int32 at = trace->states[i].record; at >= 0; at = trace->records[at].via_record)
+			hops[n++] = at;
+		for (int step = 1; step <= n; step++)
+		{
+			const Record *record = &trace->records[hops[n - step]];
+			MemoryContext old = MemoryContextSwitchTo(call->row_context);
+			Datum		values[6];
+			bool		nulls[6] = {0};
+
+			values[0] = ident_to_datum(&trace->log->subject,
+									   ident_table_get(trace->subjects, i));
+			values[1] = Int32GetDatum(step);
+			values[2] = ident_to_datum(&trace->log->subject,
+									   ident_table_get(trace->subjects, record->via));
+			values[3] = ident_to_datum(&trace->log->subject,
+									   ident_table_get(trace->subjects, record->subject));
+			values[4] = ident_to_datum(&trace->log->venue,
+									   ident_table_get(trace->venues, record->venue));
+			values[5] = TimestampTzGetDatum(time_to_timestamp(record->time));
+			MemoryContextSwitchTo(old);
+			call_row(call, values, nulls);
+		}
+	}
+}

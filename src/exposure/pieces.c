@@ -1,0 +1,231 @@
+/*-------------------------------------------------------------------------
+ *
+ * pieces.c
+ *	  Infectors' visits, cut to their infectious time
+ *
+ * Asks the source where the level's infectors were, and turns each stay into
+ * the air that it makes infectious, at the venue itself and at those near it.
+ * Air that an older level made infectious already is dropped at once: whoever
+ * an infector could reach there was reached then, no later; see air.c.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "compat.h"
+#include "trace.h"
+
+static SubjectQuestion *make_questions(Trace *trace);
+static void take_stays(void *arg, const Visit *visits, int n);
+static void take_stay(Trace *trace, const Infector *infector, int32 number,
+					  int32 venue, Span stay);
+static void share_air(Trace *trace);
+
+/*
+ * Fill trace->pieces from trace->infectors.
+ */
+void
+trace_collect_pieces(Trace *trace)
+{
+	SubjectQuestion *questions = make_questions(trace);
+
+	trace->source->visits_of_subjects(trace->source, questions, trace->ninfectors,
+									  take_stays, trace);
+	memory_free(trace->memory, questions, trace->ninfectors, sizeof(SubjectQuestion));
+	if (trace->proximity)
+		share_air(trace);
+}
+
+static SubjectQuestion *
+make_questions(Trace *trace)
+{
+	SubjectQuestion *questions = memory_alloc(trace->memory, trace->ninfectors,
+											  sizeof(SubjectQuestion));
+
+	if (trace->ninfectors > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("trace reaches too many subjects"),
+				 errhint("Trace over a shorter time or fewer degrees.")));
+	for (Size i = 0; i < trace->ninfectors; i++)
+	{
+		const Infector *infector = &trace->infectors[i];
+		Span		ask = {infector->infectious.from, infector->ask_to};
+
+		if (trace->rules.backward)
+			ask = span_mirror(ask);
+		questions[i].subject = infector->ident;
+		questions[i].from = ask.from;
+		questions[i].to = ask.to;
+	}
+	return questions;
+}
+
+/*
+ * VisitSink: stays of infectors.
+ */
+static void
+take_stays(void *arg, const Visit *visits, int n)
+{
+	Trace	   *trace = arg;
+
+	for (int i = 0; i < n; i++)
+	{
+		const Visit *visit = &visits[i];
+		const Infector *infector = &trace->infectors[visit->tag];
+		Span		stay = trace_visit_span(trace, visit);
+		int32		venue;
+
+		if (span_is_empty(span_intersect(stay, infector->infectious)))
+			continue;
+		venue = trace_venue(trace, visit->other);
+
+		/* a case's periods each stand for themselves; others have one */
+		if (infector->periods == NULL)
+			take_stay(trace, infector, visit->tag, venue, stay);
+		else
+			for (Size j = 0; j < infector->periods->n; j++)
+				take_stay(trace, infector, visit->tag, venue,
+						  span_intersect(stay, infector->periods->spans[j]));
+	}
+}
+
+/*
+ * The air of a piece, as far as somebody who comes then can still share `need`
+ * of it, and before the horizon; empty if the piece is.
+ */
+Span
+trace_air(const Trace *trace, Span piece)
+{
+	const TraceRules *rules = &trace->rules;
+	Span		air = piece;
+
+	if (!span_is_empty(piece))
+	{
+		air.to = time_add(time_add(piece.to, rules->tail), 1 - rules->need);
+		air.to = Min(air.to, rules->horizon);
+	}
+	return air;
+}
+
+/*
+ * One stay, or the part of it that falls into one of a case's periods.
+ */
+static void
+take_stay(Trace *trace, const Infector *infector, int32 number, int32 venue, Span stay)
+{
+	Span		air = trace_air(trace, span_intersect(stay, infector->infectious));
+
+	if (span_is_empty(air))
+		return;
+
+	/* with neighbours, old air is looked for when those are known */
+	if (trace->proximity ||
+		!span_list_covers(&trace->venue_states[venue].covered, air.from, air.to))
+		trace_add_piece(trace, number, venue, air);
+}
+
+/*
+ * Add the air of one stay at one venue to the level's pieces.
+ */
+void
+trace_add_piece(Trace *trace, int32 infector, int32 venue, Span air)
+{
+	Piece	   *piece;
+
+	memory_reserve(trace->memory, trace->pieces, trace->npieces, trace->pieces_size, 1);
+	piece = &trace->pieces[trace->npieces++];
+	piece->air = air;
+	piece->venue = venue;
+	piece->infector = infector;
+}
+
+/*
+ * Let each piece's air reach the venues near its own.
+ */
+static void
+share_air(Trace *trace)
+{
+	Size		n = trace->npieces;
+	int32	   *venues = memory_alloc(trace->memory, n, sizeof(int32));
+	Size		kept = 0;
+
+	for (Size i = 0; i < n; i++)
+		venues[i] = trace->pieces[i].venue;
+	trace_ask_neighbours(trace, venues, n);
+	memory_free(trace->memory, venues, n, sizeof(int32));
+
+	for (Size i = 0; i < n; i++)
+	{
+		Piece		piece = trace->pieces[i];
+		const VenueState *state = &trace->venue_states[piece.venue];
+
+		CHECK_FOR_INTERRUPTS();
+		for (int32 j = 0; j < state->nnear; j++)
+		{
+			int32		near = trace->near[state->first_near + j].venue;
+
+			if (!span_list_covers(&trace->venue_states[near].covered,
+								  piece.air.from, piece.air.to))
+				trace_add_piece(trace, piece.infector, near, piece.air);
+		}
+	}
+
+	/* now the venues' own air, like that of others, unless it is old */
+	for (Size i = 0; i < trace->npieces; i++)
+	{
+		const Piece *piece = &trace->pieces[i];
+
+		if (i < n && span_list_covers(&trace->venue_states[piece->venue].covered,
+									  piece->air.from, piece->air.to))
+			continue;
+		trace->pieces[kept++] = *piece;
+	}
+	trace->npieces = kept;
+}
+
+/*
+ * Make sure that the neighbours of these venues, named any number of times,
+ * are known.
+ */
+void
+trace_ask_neighbours(Trace *trace, const int32 *venues, Size n)
+{
+	Ident	   *asked = memory_alloc(trace->memory, n, sizeof(Ident));
+	int32	   *numbers = memory_alloc(trace->memory, n, sizeof(int32));
+	int			nasked = 0;
+	int			nfound;
+	Neighbour  *found;
+
+	for (Size i = 0; i < n; i++)
+	{
+		VenueState *state = &trace->venue_states[venues[i]];
+
+		if (state->asked)
+			continue;
+		state->asked = true;
+		asked[nasked] = ident_table_get(trace->venues, venues[i]);
+		numbers[nasked++] = venues[i];
+	}
+	if (nasked > 0)
+	{
+		nfound = proximity_neighbours(trace->proximity, asked, nasked, &found);
+		for (int i = 0; i < nfound; i++)
+		{
+			int32		near = trace_venue(trace, found[i].other);
+			VenueState *state = &trace->venue_states[numbers[found[i].venue]];
+
+			memory_reserve(trace->memory, trace->near, trace->nnear, trace->near_size, 1);
+			if (state->nnear++ == 0)
+				state->first_near = trace->nnear;
+			trace->near[trace->nnear].venue = near;
+			trace->near[trace->nnear++].metres = found[i].metres;
+		}
+	}
+	memory_free(trace->memory, asked, n, sizeof(Ident));
+	memory_free(trace->memory, numbers, n, sizeof(int32));
+}

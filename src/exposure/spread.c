@@ -1,0 +1,241 @@
+/*-------------------------------------------------------------------------
+ *
+ * spread.c
+ *	  Visits in infectious air: who is reached, or reached earlier
+ *
+ * When does a visit [s, e) of somebody else meet a piece [ps, pe)?  With
+ * linger L and the least overlap M, at least 1 microsecond, the definitions
+ * ask that [s, e) and [ps, pe + L) share at least M, and that is so exactly if
+ *
+ *		[s, e - M + 1)  and  [ps, pe + L - M + 1)
+ *
+ * overlap (each shortened at its end, in whole microseconds): so a visit needs
+ * no look at single pieces, only at the union of such air.  The exposure
+ * begins where the two first overlap.
+ *
+ * Backwards the same meeting is seen on mirrored time, where linger comes
+ * before the visit: [s, e) is then the mirrored visit and [ps, pe) the
+ * mirrored piece, the two are
+ *
+ *		[s - L, e - M + 1)  and  [ps, pe - M + 1)
+ *
+ * and what counts is the later of s and the first overlap.  TraceRules.reach
+ * and .tail are the two L's, one of which is 0.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "compat.h"
+#include "trace.h"
+
+/* Visits that are looked at together. */
+#define FOUND_BATCH 1024
+
+/* A visit that meets the level's air. */
+typedef struct Found
+{
+	Ident		subject;
+	int64		time;
+	int32		infector;
+	int32		air;
+} Found;
+
+typedef struct Spread
+{
+	Trace	   *trace;
+
+	/* Where the last visit's air was found: the next is often close behind. */
+	int32		last_air;
+	Size		last_strip;
+	int64		last_from;
+
+	int			n;
+	Found		found[FOUND_BATCH];
+	int32		ids[FOUND_BATCH];
+} Spread;
+
+static void take_visits(void *arg, const Visit *visits, int n);
+static bool meet_air(Spread *spread, const Visit *visit, Found *found);
+static Size find_strip(Spread *spread, const VenueAir *air, int32 number, int64 from);
+static void reach_found(Spread *spread);
+static void reach(Trace *trace, int32 subject, const Found *found);
+
+/*
+ * Ask who was in the level's air, and keep records of them.
+ */
+void
+trace_spread(Trace *trace)
+{
+	Spread	   *spread = memory_alloc(trace->memory, 1, sizeof(Spread));
+
+	if (trace->nquestions > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("trace reaches too many stretches of air"),
+				 errhint("Trace over a shorter time or fewer degrees.")));
+	spread->trace = trace;
+	spread->last_air = -1;
+	spread->n = 0;
+	trace->source->visits_at_venues(trace->source, trace->questions, trace->nquestions,
+									take_visits, spread);
+	reach_found(spread);
+	memory_free(trace->memory, spread, 1, sizeof(Spread));
+}
+
+/*
+ * VisitSink: visits at the venues that were asked about.
+ */
+static void
+take_visits(void *arg, const Visit *visits, int n)
+{
+	Spread	   *spread = arg;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (spread->n == FOUND_BATCH)
+			reach_found(spread);
+		if (meet_air(spread, &visits[i], &spread->found[spread->n]))
+			spread->n++;
+	}
+
+	/* subjects held by reference are valid only now */
+	if (spread->trace->log->subject.class != IDENT_FIXED)
+		reach_found(spread);
+}
+
+/*
+ * Does the visit meet the level's air at its venue; when, and whose?
+ */
+static bool
+meet_air(Spread *spread, const Visit *visit, Found *found)
+{
+	Trace	   *trace = spread->trace;
+	const TraceRules *rules = &trace->rules;
+	const VenueAir *air = &trace->airs[visit->tag];
+	Size		end = air->first + air->n;
+	Span		stay = trace_visit_span(trace, visit);
+	Span		open;
+	Size		strip;
+
+	open.from = time_add(stay.from, -rules->reach);
+	open.to = time_add(stay.to, 1 - rules->need);
+	strip = find_strip(spread, air, visit->tag, open.from);
+	if (strip >= end || trace->strips[strip].air.from >= open.to || span_is_empty(open))
+		return false;
+
+	found->subject = visit->other;
+	found->time = Max(stay.from, trace->strips[strip].air.from);
+	if (found->time >= rules->horizon)
+		return false;
+	found->infector = trace->strips[strip].infector;
+	found->air = visit->tag;
+
+	/* all that is met by the time that counts is met in time */
+	for (strip++; strip < end; strip++)
+	{
+		const Strip *next = &trace->strips[strip];
+
+		if (next->air.from > stay.from || next->air.from >= open.to)
+			break;
+		found->infector = Min(found->infector, next->infector);
+	}
+	return true;
+}
+
+/*
+ * The first of the air's strips that ends after `from`.
+ */
+static Size
+find_strip(Spread *spread, const VenueAir *air, int32 number, int64 from)
+{
+	const Strip *strips = spread->trace->strips;
+	Size		low = air->first;
+	Size		high = air->first + air->n;
+
+	if (spread->last_air == number && spread->last_from <= from)
+	{
+		/* visits come by time of entry: step on, but not far */
+		low = spread->last_strip;
+		for (int i = 0; i < 4 && low < high && strips[low].air.to <= from; i++)
+			low++;
+		if (low < high && strips[low].air.to > from)
+			high = low;
+	}
+	while (low < high)
+	{
+		Size		mid = low + (high - low) / 2;
+
+		if (strips[mid].air.to <= from)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	spread->last_air = number;
+	spread->last_strip = low;
+	spread->last_from = from;
+	return low;
+}
+
+/*
+ * Look up the subjects that were found, all at once, and note what is new.
+ */
+static void
+reach_found(Spread *spread)
+{
+	Trace	   *trace = spread->trace;
+
+	ident_table_add_many(trace->subjects, &spread->found[0].subject, sizeof(Found),
+						 spread->n, spread->ids);
+	trace_extend_states(trace);
+	for (int i = 0; i < spread->n; i++)
+		anshim_prefetch(&trace->states[spread->ids[i]]);
+	for (int i = 0; i < spread->n; i++)
+		reach(trace, spread->ids[i], &spread->found[i]);
+	spread->n = 0;
+}
+
+/*
+ * Note that the subject is reached, if that is earlier than all that is known,
+ * or by a smaller infector or venue at the same time at this same level.
+ */
+static void
+reach(Trace *trace, int32 subject, const Found *found)
+{
+	SubjectState *state = &trace->states[subject];
+	Record	   *record = NULL;
+
+	if (found->time > state->time)
+		return;
+	if (state->record >= 0 && trace->records[state->record].level == trace->level)
+		record = &trace->records[state->record];
+	if (found->time == state->time &&
+		(record == NULL || found->infector > record->via ||
+		 (found->infector == record->via && found->air >= record->venue)))
+		return;
+
+	if (record == NULL)
+	{
+		if (trace->nrecords == PG_INT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("trace reaches too many subjects"),
+					 errhint("Trace over a shorter time or fewer degrees.")));
+		memory_reserve(trace->memory, trace->records, trace->nrecords,
+					   trace->records_size, 1);
+		record = &trace->records[trace->nrecords];
+		record->subject = subject;
+		record->level = trace->level;
+		record->older = state->record;
+		state->record = trace->nrecords++;
+		if (state->degree == 0)
+			state->degree = trace->level;
+	}
+	record->time = state->time = found->time;
+	record->via = found->infector;
+	record->venue = found->air;
+}

@@ -1,0 +1,225 @@
+/*-------------------------------------------------------------------------
+ *
+ * trace.h
+ *	  A trace: who was reached from the cases, level by level
+ *	  (inside src/exposure only)
+ *
+ * One level of a trace goes through three files:
+ *
+ *	  pieces.c	infectors' visits, cut to their infectious time: pieces
+ *	  air.c		pieces, by venue: air that is infectious for the first time
+ *	  spread.c	visits in that air: who is reached, or reached earlier
+ *
+ * and trace.c keeps what was found and decides who infects in the next one.
+ * A trace backwards in time is the same trace on mirrored time; see times.h.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ANSHIM_TRACE_H
+#define ANSHIM_TRACE_H
+
+#include "geo/geo.h"
+#include "times.h"
+#include "visits/source.h"
+
+/* What was asked for, in the times of the trace. */
+typedef struct TraceRules
+{
+	bool		backward;		/* on mirrored time */
+	int			degrees;		/* levels */
+	int64		horizon;		/* exposures begin before this */
+	int64		latent;
+	int64		infectious_for; /* TIME_MAX: without end */
+	double		within;			/* metres */
+
+	/*
+	 * A visit [s, e) meets a piece [ps, pe) if [s - reach, e - need + 1) and
+	 * [ps, pe + tail - need + 1) overlap: see spread.c.  `need` is the least
+	 * overlap, at least 1; linger is the tail of a piece forwards, and
+	 * mirrored the reach of a visit.
+	 */
+	int64		need;
+	int64		tail;
+	int64		reach;
+} TraceRules;
+
+typedef struct TraceCase
+{
+	int32		subject;
+	SpanList	periods;		/* infectious time, not joined with others' */
+} TraceCase;
+
+/* A subject's state; its number is that in Trace.subjects. */
+typedef struct SubjectState
+{
+	int64		time;			/* reached then; TIME_MAX: not, TIME_MIN: a
+								 * case */
+	int32		record;			/* how, or -1 */
+	int32		degree;			/* the first level that reached her */
+} SubjectState;
+
+/* At this level a subject was reached for the first time, or earlier. */
+typedef struct Record
+{
+	int64		time;
+	int32		subject;
+	int32		level;
+	int32		older;			/* the same subject's record before, or -1 */
+
+	/*
+	 * While its level is under way, an index into Trace.infectors and one
+	 * into Trace.airs, whose order is that of the identifiers; then the
+	 * infector's subject number and the venue's number.
+	 */
+	int32		via;
+	int32		venue;
+	int32		via_record;		/* how the infector was reached; -1: a case */
+} Record;
+
+/* Who infects in the level under way. */
+typedef struct Infector
+{
+	Ident		ident;
+	int32		subject;
+	int32		record;			/* -1: a case */
+	const SpanList *periods;	/* a case's; else the infectious time is: */
+	Span		infectious;
+	int64		ask_to;			/* visits that begin here or later were asked
+								 * for before */
+} Infector;
+
+/* Air made infectious by one infector's stay, at one venue. */
+typedef struct Piece
+{
+	Span		air;			/* already shortened by `need`; see TraceRules */
+	int32		venue;
+	int32		infector;		/* index into Trace.infectors */
+} Piece;
+
+/* A stretch of newly infectious air with one smallest infector. */
+typedef struct Strip
+{
+	Span		air;
+	int32		infector;
+} Strip;
+
+/* The newly infectious air of one venue. */
+typedef struct VenueAir
+{
+	int32		venue;
+	Size		first;			/* strips, ascending, disjoint */
+	Size		n;
+	Size		first_piece;	/* the pieces that they were made of, by
+								 * beginning */
+	Size		npieces;
+} VenueAir;
+
+typedef struct VenueState
+{
+	SpanList	covered;		/* air that an older level made infectious */
+	bool		asked;			/* are the neighbours known? */
+	Size		first_near;		/* in Trace.near */
+	int32		nnear;
+	uint32		scratch;		/* of air.c, 0 between levels */
+} VenueState;
+
+typedef struct NearVenue
+{
+	int32		venue;
+	float8		metres;
+} NearVenue;
+
+typedef struct LevelStats
+{
+	int64		infectors;
+	int64		subject_rows;
+	int64		pieces;
+	int64		stretches;
+	int64		venue_rows;
+	int64		heap_fetches;
+	int64		reached;
+	double		milliseconds;
+} LevelStats;
+
+typedef struct Trace
+{
+	Memory	   *memory;
+	TraceRules	rules;
+	VisitLog   *log;
+	VisitSource *source;
+	Proximity  *proximity;		/* NULL unless rules.within > 0 */
+
+	IdentTable *subjects;
+	SubjectState *states;
+	Size		nstates;
+	Size		states_size;
+
+	IdentTable *venues;
+	VenueState *venue_states;
+	Size		nvenue_states;
+	Size		venue_states_size;
+	NearVenue  *near;
+	Size		nnear;
+	Size		near_size;
+
+	TraceCase  *cases;
+	Size		ncases;
+	Size		cases_size;
+
+	Record	   *records;
+	Size		nrecords;
+	Size		records_size;
+
+	/* the level under way */
+	int			level;
+	Size		first_record;
+	Infector   *infectors;
+	Size		ninfectors;
+	Size		infectors_size;
+	Piece	   *pieces;
+	Size		npieces;
+	Size		pieces_size;
+	VenueAir   *airs;
+	Size		nairs;
+	Size		airs_size;
+	Strip	   *strips;
+	Size		nstrips;
+	Size		strips_size;
+	VenueQuestion *questions;
+	Size		nquestions;
+	Size		questions_size;
+} Trace;
+
+/* trace.c */
+extern Trace *trace_begin(VisitLog *log, const TraceRules *rules);
+extern int32 trace_add_case(Trace *trace, Ident ident, Span period);
+extern void trace_start(Trace *trace);
+extern void trace_run(Trace *trace);
+extern void trace_end(Trace *trace);
+extern int32 trace_venue(Trace *trace, Ident venue);
+extern void trace_extend_states(Trace *trace);
+
+/* The times of a visit in this trace. */
+static inline Span
+trace_visit_span(const Trace *trace, const Visit *visit)
+{
+	Span		span = {visit->start, visit->end};
+
+	return trace->rules.backward ? span_mirror(span) : span;
+}
+
+/* pieces.c */
+extern void trace_collect_pieces(Trace *trace);
+extern Span trace_air(const Trace *trace, Span piece);
+extern void trace_add_piece(Trace *trace, int32 infector, int32 venue, Span air);
+extern void trace_ask_neighbours(Trace *trace, const int32 *venues, Size n);
+
+/* air.c */
+extern void trace_build_air(Trace *trace);
+
+/* spread.c */
+extern void trace_spread(Trace *trace);
+
+#endif							/* ANSHIM_TRACE_H */
