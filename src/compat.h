@@ -85,6 +85,7 @@ extern void ResourceOwnerForget(ResourceOwner owner, Datum res, const ResourceOw
 		(void) (context); \
 		ereport(ERROR, __VA_ARGS__); \
 	} while (0)
+#include "utils/rangetypes.h"
 #define make_range(typcache, lower, upper, empty, escontext) \
 	make_range(typcache, lower, upper, empty)
 #endif
