@@ -17,16 +17,6 @@ OBJS = \
 	src/crypto/key.o \
 	src/crypto/point.o \
 	src/crypto/secret.o \
-	src/exposure/air.o \
-	src/exposure/call.o \
-	src/exposure/contacts.o \
-	src/exposure/exposures.o \
-	src/exposure/hotspots.o \
-	src/exposure/pieces.o \
-	src/exposure/spread.o \
-	src/exposure/stats.o \
-	src/exposure/times.o \
-	src/exposure/trace.o \
 	src/token/base45.o \
 	src/token/cbor.o \
 	src/token/claims.o \
@@ -36,9 +26,6 @@ OBJS = \
 	src/token/fault.o \
 	src/token/qr.o \
 	src/token/token.o \
-	src/visits/btree.o \
-	src/visits/btree_page.o \
-	src/visits/ident.o \
 	src/visits/memory.o
 
 # The version is written in anshim.control alone.
