@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+#
+# One version: anshim.control's, which the build reads; META.json repeats it.
+. test/scripts/rules.bash
+
+version=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" anshim.control)
+# PGXN wants three numbers.
+export version full=$version
+[[ $full == *.*.* ]] || full=$full.0
+
+{
+	perl -MJSON::PP -0777 -ne '
+		my $m = decode_json($_);
+		print "META.json: version $m->{version}\n" if $m->{version} ne $ENV{full};
+		my $p = $m->{provides}{anshim};
+		print "META.json: provides.anshim.version $p->{version}\n" if $p->{version} ne $ENV{full};
+		for my $file ($p->{file}, $p->{docfile}) {
+			print "META.json: no file $file\n" if defined $file && !-e $file && $file ne "anshim--$ENV{version}.sql";
+		}
+		print "META.json: no file for $_\n" for grep { !defined $m->{$_} } qw(name abstract maintainer license meta-spec);
+	' META.json
+	grep -qE "^## \[($full|$version|Unreleased)\]" CHANGELOG.md || printf 'CHANGELOG.md: nothing of %s\n' "$version"
+} | rule "These do not say $version"
