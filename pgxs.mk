@@ -26,7 +26,17 @@ OBJS = \
 	src/token/fault.o \
 	src/token/qr.o \
 	src/token/token.o \
-	src/visits/memory.o
+	src/visits/btree.o \
+	src/visits/btree_page.o \
+	src/visits/ident.o \
+	src/visits/log.o \
+	src/visits/log_check.o \
+	src/visits/log_index.o \
+	src/visits/log_parts.o \
+	src/visits/log_record.o \
+	src/visits/log_stay.o \
+	src/visits/memory.o \
+	src/visits/track.o
 
 # The version is written in anshim.control alone.
 here := $(dir $(firstword $(MAKEFILE_LIST)))

@@ -17,6 +17,8 @@
 #error "anshim needs PostgreSQL 15 or newer"
 #endif
 
+#include "access/tupdesc.h"
+
 /* Compilers: ask for a cache line that is soon read. */
 #if defined(__GNUC__)
 #define anshim_prefetch(address) __builtin_prefetch(address)
@@ -89,5 +91,16 @@ extern void ResourceOwnerForget(ResourceOwner owner, Datum res, const ResourceOw
 #define make_range(typcache, lower, upper, empty, escontext) \
 	make_range(typcache, lower, upper, empty)
 #endif
+
+/* PostgreSQL 18 brought NOT NULL constraints that are not validated. */
+static inline bool
+attribute_not_null(TupleDesc tupdesc, AttrNumber attno)
+{
+#if PG_VERSION_NUM >= 180000
+	return TupleDescCompactAttr(tupdesc, attno - 1)->attnullability == ATTNULLABLE_VALID;
+#else
+	return TupleDescAttr(tupdesc, attno - 1)->attnotnull;
+#endif
+}
 
 #endif							/* ANSHIM_COMPAT_H */

@@ -1,0 +1,400 @@
+/*-------------------------------------------------------------------------
+ *
+ * track.c
+ *	  track_visits(), untrack_visits() and track_venues()
+ *
+ * track_visits() looks what a table lacks to be a visit log (log_check.h),
+ * adds that in plain SQL as the table's owner, and records the rest as a row
+ * of anshim.visit_log.  The functions of this file run with search_path set to
+ * pg_catalog, pg_temp; see sql/50-visits.sql.
+ *
+ * Locking: ShareUpdateExclusiveLock on the table to the end of the
+ * transaction, so that two calls for one table wait for each other, and what
+ * ALTER TABLE and CREATE INDEX take where they are needed.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_constraint.h"
+#include "commands/defrem.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "log_check.h"
+#include "track.h"
+
+/* The statements that make a visit log of a table */
+typedef struct Repair
+{
+	List	   *statements;		/* of char * */
+	char	   *violations;		/* SQL that finds rows which break the CHECK */
+} Repair;
+
+/*
+ * Arguments
+ */
+
+static void
+check_argument(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name),
+				 errhint("Leave the argument out to get its default.")));
+}
+
+static Name
+name_argument(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	check_argument(fcinfo, number, name);
+	return PG_GETARG_NAME(number);
+}
+
+static int64
+length_argument(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	Interval   *interval;
+	int64		length;
+
+	check_argument(fcinfo, number, name);
+	interval = PG_GETARG_INTERVAL_P(number);
+	if (!interval_to_length(interval, &length))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be a length of time without months", name),
+				 errdetail("A month has no fixed length; a day counts as 24 hours."),
+				 errhint("Use an interval such as '24 hours'.")));
+	if (length <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be positive", name),
+				 errhint("Use an interval such as '24 hours'.")));
+	return length;
+}
+
+static Oid
+relation_argument(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name),
+				 errhint("Name a table.")));
+	return PG_GETARG_OID(number);
+}
+
+/*
+ * The table that a user wants to change the tracking of, open and locked.
+ */
+Relation
+owned_table_open(Oid relid, const char *command)
+{
+	Relation	rel;
+
+	PreventCommandIfReadOnly(command);
+	PreventCommandIfParallelMode(command);
+	PreventCommandDuringRecovery(command);
+	rel = log_table_open(relid, AccessShareLock);
+	if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of table %s", RelationGetRelationName(rel)),
+				 errhint("Let %s call it, or a member of that role.",
+						 GetUserNameFromId(rel->rd_rel->relowner, false))));
+	relation_close(rel, NoLock);
+	return log_table_open(relid, ShareUpdateExclusiveLock);
+}
+
+/*
+ * The CHECK
+ */
+
+static void
+plan_stay_check(Repair *repair, Relation rel, const LogRecord *record,
+				const LogColumns *columns)
+{
+	const char *table = relation_sql_name(rel);
+	const char *bound = stay_check_sql(record);
+	StayCheck	state = stay_check_state(rel, columns, record->max_stay, true);
+	char	   *statement = NULL;
+
+	switch (state)
+	{
+		case STAY_CHECK_GOOD:
+			return;
+		case STAY_CHECK_NOT_VALID:
+			statement = psprintf("ALTER TABLE %s VALIDATE CONSTRAINT " STAY_CHECK, table);
+			break;
+		case STAY_CHECK_DIFFERENT:
+			statement = psprintf("ALTER TABLE %s DROP CONSTRAINT " STAY_CHECK
+								 ", ADD CONSTRAINT " STAY_CHECK " CHECK (%s)", table, bound);
+			break;
+		case STAY_CHECK_ABSENT:
+			if (OidIsValid(get_relation_constraint_oid(RelationGetRelid(rel), STAY_CHECK, true)))
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_OBJECT),
+						 errmsg("constraint \"%s\" of table \"%s\" is no CHECK",
+								STAY_CHECK, RelationGetRelationName(rel)),
+						 errdetail("The CHECK that bounds stays has to have this name."),
+						 errhint("ALTER TABLE %s RENAME CONSTRAINT %s TO …;", table, STAY_CHECK)));
+			statement = psprintf("ALTER TABLE %s ADD CONSTRAINT " STAY_CHECK
+								 " CHECK (%s)", table, bound);
+			break;
+	}
+	repair->statements = lappend(repair->statements, statement);
+	repair->violations = psprintf("SELECT * FROM %s WHERE NOT (%s);", table, bound);
+}
+
+/*
+ * The indexes
+ */
+
+/*
+ * What the index for long stays leaves to the main one.  A stay of unknown
+ * length counts as default_stay and is not in the index, so it must not be
+ * shorter.  An eighth of the longest is where, in logs whose stays have a
+ * heavy tail, few visits remain.
+ */
+static int64
+long_stay_wanted(const LogRecord *record)
+{
+	return Max(record->default_stay, record->max_stay / 8);
+}
+
+static bool
+long_stay_useful(const LogRecord *record, int64 long_stay)
+{
+	return long_stay >= record->default_stay && long_stay < record->max_stay;
+}
+
+static void
+plan_index(Repair *repair, Relation rel, const LogRecord *record,
+		   const char *label, const char *first, const char *third, const char *where)
+{
+	char	   *name = ChooseRelationName(RelationGetRelationName(rel), NULL, label,
+										  RelationGetNamespace(rel), false);
+
+	repair->statements = lappend(repair->statements,
+								 psprintf("CREATE INDEX %s ON %s USING btree (%s, %s, %s) INCLUDE (%s)%s",
+										  quote_identifier(name), relation_sql_name(rel),
+										  quote_identifier(first),
+										  quote_identifier(NameStr(record->entered_at)),
+										  quote_identifier(third),
+										  quote_identifier(NameStr(record->left_at)), where));
+}
+
+/* An index for stays of another length than is of use now: ours, by its form */
+static void
+plan_index_drop(Repair *repair, Relation index)
+{
+	repair->statements = lappend(repair->statements,
+								 psprintf("DROP INDEX %s", relation_sql_name(index)));
+}
+
+static void
+plan_indexes(Repair *repair, Relation rel, const LogRecord *record,
+			 const LogColumns *columns)
+{
+	IndexPattern pattern;
+	bool		found[INDEX_LONG_STAYS + 1] = {0};
+	List	   *oids = RelationGetIndexList(rel);
+	ListCell   *lc;
+
+	index_pattern_init(&pattern, rel, columns);
+	foreach(lc, oids)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		AttrNumber	left_attno;
+		int64		long_stay;
+		IndexShape	shape = index_shape(index, &pattern, &left_attno, &long_stay);
+
+		if (shape == INDEX_LONG_STAYS && !long_stay_useful(record, long_stay))
+			plan_index_drop(repair, index);
+		else
+			found[shape] = true;
+		index_close(index, AccessShareLock);
+	}
+	if (!found[INDEX_BY_VENUE])
+		plan_index(repair, rel, record, "by_venue", NameStr(record->venue),
+				   NameStr(record->subject), "");
+	if (!found[INDEX_BY_SUBJECT])
+		plan_index(repair, rel, record, "by_subject", NameStr(record->subject),
+				   NameStr(record->venue), "");
+	if (!found[INDEX_LONG_STAYS] && long_stay_useful(record, long_stay_wanted(record)))
+		plan_index(repair, rel, record, "long_stays", NameStr(record->venue),
+				   NameStr(record->subject),
+				   psprintf(" WHERE %s - %s > interval '%s'",
+							quote_identifier(NameStr(record->left_at)),
+							quote_identifier(NameStr(record->entered_at)),
+							length_to_string(long_stay_wanted(record))));
+}
+
+/*
+ * track_visits()
+ */
+
+/* Subject and venue must have an order that the engine can work with. */
+static void
+check_keys(Relation rel, const LogColumns *columns)
+{
+	IdentType	type;
+	Form_pg_attribute subject = TupleDescAttr(RelationGetDescr(rel), columns->subject - 1);
+	Form_pg_attribute venue = TupleDescAttr(RelationGetDescr(rel), columns->venue - 1);
+
+	ident_type_init(&type, ident_base_type(subject->atttypid), subject->attcollation);
+	ident_type_init(&type, ident_base_type(venue->atttypid), venue->attcollation);
+}
+
+/* All partitions, too, must be such that the engine can read them. */
+static void
+check_parts(Relation rel, const LogRecord *record)
+{
+	List	   *parts = log_parts_open(rel, record, PG_INT64_MIN, PG_INT64_MAX);
+	ListCell   *lc;
+
+	foreach(lc, parts)
+		relation_close(((LogPart *) lfirst(lc))->heap, NoLock);
+	list_free_deep(parts);
+}
+
+/* Tells the owner which rows stand in the way of the CHECK. */
+static void
+repair_error_callback(void *arg)
+{
+	Repair	   *repair = arg;
+
+	if (geterrcode() == ERRCODE_CHECK_VIOLATION)
+		errhint("Mend the rows that this finds, or raise max_stay: %s", repair->violations);
+}
+
+static void
+run_repair(Repair *repair)
+{
+	ErrorContextCallback context = {.callback = repair_error_callback, .arg = repair};
+	ListCell   *lc;
+
+	if (repair->statements == NIL)
+		return;
+	context.previous = error_context_stack;
+	error_context_stack = &context;
+	SPI_connect();
+	foreach(lc, repair->statements)
+		if (SPI_execute(lfirst(lc), false, 0) != SPI_OK_UTILITY)
+			elog(ERROR, "statement was not run: %s", (char *) lfirst(lc));
+	SPI_finish();
+	error_context_stack = context.previous;
+}
+
+void
+track_table(Relation rel, LogRecord *record)
+{
+	Repair		repair = {0};
+	LogRecord	old;
+	LogColumns	columns;
+
+	namestrcpy(&record->schema_name, get_namespace_name(RelationGetNamespace(rel)));
+	namestrcpy(&record->table_name, RelationGetRelationName(rel));
+	log_columns_find(rel, record, true, &columns);
+	check_keys(rel, &columns);
+	check_parts(rel, record);
+	plan_stay_check(&repair, rel, record, &columns);
+	plan_indexes(&repair, rel, record, &columns);
+
+	/* ALTER TABLE will not work on a table that somebody has open. */
+	relation_close(rel, NoLock);
+	run_repair(&repair);
+
+	/* What the other functions recorded stays. */
+	if (log_record_read(NameStr(record->schema_name), NameStr(record->table_name), &old))
+	{
+		record->has_venues = old.has_venues;
+		record->venues_schema = old.venues_schema;
+		record->venues_table = old.venues_table;
+		record->venues_venue = old.venues_venue;
+		record->venues_location = old.venues_location;
+		if (record->time_zone == NULL)
+			record->time_zone = old.time_zone;
+	}
+	log_record_write(record);
+}
+
+void
+check_stays(int64 max_stay, int64 default_stay)
+{
+	if (default_stay > max_stay)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("default_stay must not exceed max_stay"),
+				 errdetail("A visit without a check-out would last %s, but none may last longer than %s.",
+						   length_to_string(default_stay), length_to_string(max_stay)),
+				 errhint("Raise max_stay or lower default_stay.")));
+}
+
+PG_FUNCTION_INFO_V1(anshim_track_visits);
+Datum
+anshim_track_visits(PG_FUNCTION_ARGS)
+{
+	Oid			relid = relation_argument(fcinfo, 0, "visits");
+	LogRecord	record = {0};
+
+	record.subject = *name_argument(fcinfo, 1, "subject");
+	record.venue = *name_argument(fcinfo, 2, "venue");
+	record.entered_at = *name_argument(fcinfo, 3, "entered_at");
+	record.left_at = *name_argument(fcinfo, 4, "left_at");
+	record.max_stay = length_argument(fcinfo, 5, "max_stay");
+	record.default_stay = length_argument(fcinfo, 6, "default_stay");
+	check_stays(record.max_stay, record.default_stay);
+
+	track_table(owned_table_open(relid, "anshim.track_visits()"), &record);
+	PG_RETURN_VOID();
+}
+
+static void
+not_tracked(const LogRecord *names)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" is not tracked as a visit log", NameStr(names->table_name)),
+			 errhint("Track it first: SELECT anshim.track_visits(%s);",
+					 quote_literal_cstr(quote_qualified_identifier(NameStr(names->schema_name),
+																   NameStr(names->table_name))))));
+}
+
+/* What is recorded of an open table, or an error */
+void
+tracked_record(Relation rel, LogRecord *record)
+{
+	namestrcpy(&record->schema_name, get_namespace_name(RelationGetNamespace(rel)));
+	namestrcpy(&record->table_name, RelationGetRelationName(rel));
+	if (!log_record_read(NameStr(record->schema_name), NameStr(record->table_name), record))
+		not_tracked(record);
+}
+
+PG_FUNCTION_INFO_V1(anshim_untrack_visits);
+Datum
+anshim_untrack_visits(PG_FUNCTION_ARGS)
+{
+	Oid			relid = relation_argument(fcinfo, 0, "visits");
+	Relation	rel = owned_table_open(relid, "anshim.untrack_visits()");
+	LogRecord	record = {0};
+
+	tracked_record(rel, &record);
+	log_record_remove(NameStr(record.schema_name), NameStr(record.table_name));
+	relation_close(rel, NoLock);
+	PG_RETURN_VOID();
+}
