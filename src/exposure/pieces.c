@@ -19,10 +19,13 @@
 #include "compat.h"
 #include "trace.h"
 
+/* Stays whose venues are looked up together. */
+#define STAYS_BATCH 256
+
 static SubjectQuestion *make_questions(Trace *trace);
 static void take_stays(void *arg, const Visit *visits, int n);
-static void take_stay(Trace *trace, const Infector *infector, int32 number,
-					  int32 venue, Span stay);
+static void take_stay(Trace *trace, const Visit *visit, int32 venue);
+static void take_piece(Trace *trace, int32 infector, int32 venue, Span piece);
 static void share_air(Trace *trace);
 
 /*
@@ -72,26 +75,34 @@ static void
 take_stays(void *arg, const Visit *visits, int n)
 {
 	Trace	   *trace = arg;
+	int32		venues[STAYS_BATCH];
 
-	for (int i = 0; i < n; i++)
+	for (int done = 0; done < n; done += STAYS_BATCH)
 	{
-		const Visit *visit = &visits[i];
-		const Infector *infector = &trace->infectors[visit->tag];
-		Span		stay = trace_visit_span(trace, visit);
-		int32		venue;
+		int			batch = Min(n - done, STAYS_BATCH);
 
-		if (span_is_empty(span_intersect(stay, infector->infectious)))
-			continue;
-		venue = trace_venue(trace, visit->other);
-
-		/* a case's periods each stand for themselves; others have one */
-		if (infector->periods == NULL)
-			take_stay(trace, infector, visit->tag, venue, stay);
-		else
-			for (Size j = 0; j < infector->periods->n; j++)
-				take_stay(trace, infector, visit->tag, venue,
-						  span_intersect(stay, infector->periods->spans[j]));
+		trace_venues(trace, &visits[done].other, sizeof(Visit), batch, venues);
+		for (int i = 0; i < batch; i++)
+			take_stay(trace, &visits[done + i], venues[i]);
 	}
+}
+
+/*
+ * Make pieces of one stay.  Each of a case's periods stands for itself; the
+ * infectious time of others is one.
+ */
+static void
+take_stay(Trace *trace, const Visit *visit, int32 venue)
+{
+	const Infector *infector = &trace->infectors[visit->tag];
+	Span		stay = span_intersect(trace_visit_span(trace, visit), infector->infectious);
+
+	if (infector->periods == NULL)
+		take_piece(trace, visit->tag, venue, stay);
+	else
+		for (Size i = 0; i < infector->periods->n; i++)
+			take_piece(trace, visit->tag, venue,
+					   span_intersect(stay, infector->periods->spans[i]));
 }
 
 /*
@@ -113,12 +124,12 @@ trace_air(const Trace *trace, Span piece)
 }
 
 /*
- * One stay, or the part of it that falls into one of a case's periods.
+ * Keep a piece, unless it is empty or its air is old.
  */
 static void
-take_stay(Trace *trace, const Infector *infector, int32 number, int32 venue, Span stay)
+take_piece(Trace *trace, int32 infector, int32 venue, Span piece)
 {
-	Span		air = trace_air(trace, span_intersect(stay, infector->infectious));
+	Span		air = trace_air(trace, piece);
 
 	if (span_is_empty(air))
 		return;
@@ -126,7 +137,7 @@ take_stay(Trace *trace, const Infector *infector, int32 number, int32 venue, Spa
 	/* with neighbours, old air is looked for when those are known */
 	if (trace->proximity ||
 		!span_list_covers(&trace->venue_states[venue].covered, air.from, air.to))
-		trace_add_piece(trace, number, venue, air);
+		trace_add_piece(trace, infector, venue, air);
 }
 
 /*

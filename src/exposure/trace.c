@@ -28,6 +28,7 @@
 
 #include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "storage/shmem.h"
 #include "utils/memutils.h"
 
 #include "stats.h"
@@ -102,20 +103,32 @@ trace_extend_states(Trace *trace)
 }
 
 /*
- * The number of a venue, which has a state then.
+ * The numbers of n venues, `stride` bytes apart, which all have states then.
  */
+void
+trace_venues(Trace *trace, const Ident *first, Size stride, int n, int32 *numbers)
+{
+	Size		have = trace->nvenue_states;
+	Size		want;
+
+	ident_table_add_many(trace->venues, first, stride, n, numbers);
+	want = ident_table_size(trace->venues);
+	if (want > have)
+	{
+		memory_reserve(trace->memory, trace->venue_states, have,
+					   trace->venue_states_size, want - have);
+		memset(&trace->venue_states[have], 0, mul_size(want - have, sizeof(VenueState)));
+		trace->nvenue_states = want;
+	}
+}
+
 int32
 trace_venue(Trace *trace, Ident venue)
 {
-	int32		id = ident_table_add(trace->venues, venue);
+	int32		number;
 
-	if (id >= trace->nvenue_states)
-	{
-		memory_reserve(trace->memory, trace->venue_states, trace->nvenue_states,
-					   trace->venue_states_size, 1);
-		memset(&trace->venue_states[trace->nvenue_states++], 0, sizeof(VenueState));
-	}
-	return id;
+	trace_venues(trace, &venue, sizeof(Ident), 1, &number);
+	return number;
 }
 
 /*

@@ -198,6 +198,8 @@ extern int32 trace_add_case(Trace *trace, Ident ident, Span period);
 extern void trace_start(Trace *trace);
 extern void trace_run(Trace *trace);
 extern void trace_end(Trace *trace);
+extern void trace_venues(Trace *trace, const Ident *first, Size stride, int n,
+						 int32 *numbers);
 extern int32 trace_venue(Trace *trace, Ident venue);
 extern void trace_extend_states(Trace *trace);
 
