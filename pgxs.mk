@@ -17,6 +17,17 @@ OBJS = \
 	src/crypto/key.o \
 	src/crypto/point.o \
 	src/crypto/secret.o \
+	src/exposure/air.o \
+	src/exposure/call.o \
+	src/exposure/contacts.o \
+	src/exposure/exposures.o \
+	src/exposure/hotspots.o \
+	src/exposure/pieces.o \
+	src/exposure/spread.o \
+	src/exposure/stats.o \
+	src/exposure/times.o \
+	src/exposure/trace.o \
+	src/geo/geo.o \
 	src/token/base45.o \
 	src/token/cbor.o \
 	src/token/claims.o \
