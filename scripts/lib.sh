@@ -89,6 +89,13 @@ need_packages() {
 	}
 }
 
+# The mirror of Debian itself, not of its security updates, that apt uses here
+debian_mirror() {
+	# shellcheck disable=SC2016
+	apt-get indextargets --format '$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
+		sed -n 's/^Debian|//p' | head -n 1
+}
+
 # Debian's newest server: of the installed ones if there are any.
 debian_major() {
 	local dir newest=0 major
