@@ -2,7 +2,7 @@
 #
 # make indent: lay out all C as PostgreSQL's own pgindent does.
 #
-#   indent.sh            change the files
+#   indent.sh            bring typedefs.list up to date, and change the files
 #   indent.sh --check    change nothing; show what would be, and fail
 #   indent.sh --get      only see to it that pgindent is here
 #
@@ -70,6 +70,7 @@ options=()
 case ${1:-} in
 --get) exit ;;
 --check) options=(--check --diff) ;;
+*) "$TOP/scripts/typedefs.sh" ;;
 esac
 folders=()
 for folder in src bin test; do

@@ -15,6 +15,6 @@ files 'src/*.[ch]' | xargs -r perl -0777 -ne '
 		if ($what =~ /^errmsg/) {
 			print "$ARGV:$line: $text\n" if $text =~ /^[A-Z][a-z]+ / || $text =~ /\.$/;
 		} else {
-			print "$ARGV:$line: $text\n" if $text !~ /^([A-Z"%0-9]|\w+\(\) )/ || $text !~ /([.?)"]|%s)$/;
+			print "$ARGV:$line: $text\n" if $text !~ /^([A-Z"%0-9]|\w+\(\) )/ || $text !~ /([.?)";]|%s)$/;
 		}
 	}' | rule "Messages that are not in the style of the house"
