@@ -28,6 +28,13 @@ OBJS = \
 	src/exposure/times.o \
 	src/exposure/trace.o \
 	src/geo/geo.o \
+	src/key/key.o \
+	src/key/manage.o \
+	src/key/secret.o \
+	src/key/secret_file.o \
+	src/key/sign.o \
+	src/key/spi.o \
+	src/key/verdict.o \
 	src/token/base45.o \
 	src/token/cbor.o \
 	src/token/claims.o \

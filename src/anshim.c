@@ -15,6 +15,7 @@
 #include "utils/guc.h"
 
 #include "compat.h"
+#include "key/key.h"
 #include "visits/memory.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -39,5 +40,6 @@ _PG_init(void)
 							1024 * 1024, 1024, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
+	key_define_settings();
 	MarkGUCPrefixReserved("anshim");
 }

@@ -82,7 +82,10 @@ void
 ResourceOwnerRemember(ResourceOwner owner, Datum res, const ResourceOwnerDesc *kind)
 {
 	Assert(owned_used < owned_size);
-	owned[owned_used++] = (OwnedResource) {owner, res, kind};
+	owned[owned_used++] = (OwnedResource)
+	{
+		owner, res, kind
+	};
 }
 
 void

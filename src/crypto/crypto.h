@@ -38,6 +38,9 @@ extern void crypto_sha256_add(CryptoSha256 *hash, const void *data, Size len);
 extern void crypto_sha256_end(CryptoSha256 *hash, uint8 digest[CRYPTO_SHA256_LEN]);
 extern void crypto_sha256_free(CryptoSha256 *hash);
 
+/* Takes the digest from its resource owner: it lives until it is freed. */
+extern void crypto_sha256_keep(CryptoSha256 *hash);
+
 /* Are these bytes the same?  In a time that depends on len alone. */
 extern bool crypto_equal(const void *a, const void *b, Size len);
 

@@ -83,13 +83,19 @@ crypto_sha256_free(CryptoSha256 *hash)
 }
 
 void
+crypto_sha256_keep(CryptoSha256 *hash)
+{
+	crypto_handle_keep(&hash->handle);
+}
+
+void
 crypto_sha256(const void *data, Size len, uint8 digest[CRYPTO_SHA256_LEN])
 {
 	if (one_shot == NULL)
 	{
 		CryptoSha256 *hash = crypto_sha256_begin();
 
-		crypto_handle_keep(&hash->handle);
+		crypto_sha256_keep(hash);
 		one_shot = hash;
 	}
 	crypto_sha256_add(one_shot, data, len);

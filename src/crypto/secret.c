@@ -41,7 +41,10 @@ struct CryptoSecret
 void
 crypto_secure_memory(void)
 {
-	/* Without it secrets lie in the ordinary heap, and are zeroed all the same. */
+	/*
+	 * Without it secrets lie in the ordinary heap, and are zeroed all the
+	 * same.
+	 */
 	if (!CRYPTO_secure_malloc_initialized())
 		(void) CRYPTO_secure_malloc_init(SECURE_HEAP_SIZE, SECURE_HEAP_GRAIN);
 	ERR_clear_error();
