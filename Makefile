@@ -2,6 +2,7 @@
 #
 #   make demo       trace a real outbreak in a throw-away database
 #   make check      build anshim and run all of its tests
+#   make fuzz       feed it with what no well-meaning sender sends
 #   make            build it for the PostgreSQL of pg_config (or PG_CONFIG=…)
 #   make install    install it there
 #
@@ -16,7 +17,7 @@ PG_CONFIG ?= pg_config
 build_targets = all install uninstall clean distclean maintainer-clean \
 	installdirs install-strip
 
-.PHONY: $(build_targets) demo check bench indent indent-check typedefs
+.PHONY: $(build_targets) demo check bench fuzz indent indent-check typedefs
 
 all:
 
@@ -38,3 +39,6 @@ indent-check:
 
 typedefs:
 	@$(here)scripts/typedefs.sh
+
+fuzz:
+	@$(here)test/fuzz/fuzz.sh --install

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+#
+# A short run of `make fuzz`, with another seed every time.
+
+set -euo pipefail
+
+FUZZ_DIR=${TEST_TMP:-$(mktemp -d)} FUZZ_RUNS=${FUZZ_RUNS:-100000} bash test/fuzz/fuzz.sh
