@@ -76,6 +76,10 @@ folders=()
 for folder in src bin test; do
 	[ ! -d "$folder" ] || folders+=("$folder")
 done
+
+# It damages what is not ASCII.
+! LC_ALL=C grep -rnP --include='*.[ch]' '[^\x00-\x7F]' "${folders[@]}" || die "not in ASCII; pgindent would damage it"
+
 # It writes temporary files to the current directory.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
