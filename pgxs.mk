@@ -79,12 +79,13 @@ NO_INSTALLCHECK = 1
 
 include $(PGXS)
 
-# The numbered parts of sql/, in the order of their names.  The file changes
-# only if its text does; a part that is gone must be noticed, hence FORCE.
+# The numbered parts of sql/, in the order of their names, without the prose of
+# the reference: an install script is read in the database's encoding.  The file
+# changes only if its text does; a part that is gone must be noticed, hence FORCE.
 sql_parts := $(sort $(wildcard $(srcdir)/sql/[0-9][0-9]-*.sql))
 
 anshim--$(ANSHIM_VERSION).sql: $(sql_parts) FORCE
-	@cat $(sql_parts) >$@.new
+	@sed '/^--|/d' $(sql_parts) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; echo "made $@"; fi
 
 FORCE:

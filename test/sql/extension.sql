@@ -25,3 +25,10 @@ CREATE EXTENSION anshim;
 DROP SCHEMA anshim;
 DROP ROLE regress_extension_mallory;
 CREATE EXTENSION anshim;
+
+-- It can be created in a database of any encoding.
+CREATE DATABASE regress_extension_euc_jp ENCODING 'EUC_JP' LOCALE 'C' TEMPLATE template0;
+\c regress_extension_euc_jp
+CREATE EXTENSION anshim;
+\c postgres
+DROP DATABASE regress_extension_euc_jp;
