@@ -46,6 +46,7 @@ OBJS = \
 	src/token/token.o \
 	src/visits/btree.o \
 	src/visits/btree_page.o \
+	src/visits/create.o \
 	src/visits/ident.o \
 	src/visits/log.o \
 	src/visits/log_check.o \

@@ -29,15 +29,21 @@ CREATE TABLE anshim.visit_log (
 	PRIMARY KEY (schema_name, table_name)
 );
 COMMENT ON TABLE anshim.visit_log IS 'the tracked visit logs';
+COMMENT ON COLUMN anshim.visit_log.schema_name IS 'the schema of the table of visits';
+COMMENT ON COLUMN anshim.visit_log.table_name IS 'the table of visits';
 COMMENT ON COLUMN anshim.visit_log.subject IS 'the column that says who';
 COMMENT ON COLUMN anshim.visit_log.venue IS 'the column that says where';
 COMMENT ON COLUMN anshim.visit_log.entered_at IS 'the column that says from when';
 COMMENT ON COLUMN anshim.visit_log.left_at IS 'the column that says until when';
 COMMENT ON COLUMN anshim.visit_log.max_stay IS 'no visit is longer';
 COMMENT ON COLUMN anshim.visit_log.default_stay IS 'how long a visit without a check-out lasts';
-COMMENT ON COLUMN anshim.visit_log.venues_table IS 'the table of the venues'' locations';
+COMMENT ON COLUMN anshim.visit_log.venues_schema IS 'the schema of the table of venues';
+COMMENT ON COLUMN anshim.visit_log.venues_table IS 'the table of venues, for traces with `within`';
+COMMENT ON COLUMN anshim.visit_log.venues_venue IS 'its column that says which venue';
+COMMENT ON COLUMN anshim.visit_log.venues_location IS 'its column that says where the venue lies';
 COMMENT ON COLUMN anshim.visit_log.time_zone IS 'where the days of a log partitioned by day begin at midnight';
 GRANT SELECT ON anshim.visit_log TO PUBLIC;
+GRANT USAGE ON SCHEMA anshim TO PUBLIC;
 
 -- Rows of tables that are gone would be of no use to the restored database.
 SELECT pg_catalog.pg_extension_config_dump('anshim.visit_log', $filter$
@@ -97,3 +103,36 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'anshim_untrack_visits';
 COMMENT ON FUNCTION anshim.untrack_visits(regclass) IS 'forget a visit log; its table stays as it is';
+
+--| ## anshim.create_visit_log
+--|
+--| Makes a table for visits, yours, and tracks it: `id uuid`, `subject uuid`, `venue uuid`, `entered_at`, `left_at`,
+--| `recorded_at` (when the row was inserted) and `source`: `'direct'`, `'venue pass'`, `'visitor pass'` or `'paper'`.
+--| The name may have a schema; without one, the table comes into the first schema of your search_path.
+--|
+--| Given `days`, the table is partitioned by time of entry, with a partition for each of these days, such as `visit_2021_01_31`;
+--| `anshim.add_days` adds more. Old days are then dropped at once, and a trace touches only the days that it needs. A day
+--| begins at midnight in `time_zone` (your session's, if not given), which is recorded with the log.
+--|
+--| ```sql
+--| SELECT anshim.create_visit_log('visit', days => '[2021-01-01, 2021-02-01)', time_zone => 'Europe/Berlin');
+--| ```
+CREATE FUNCTION anshim.create_visit_log(name text, days daterange DEFAULT NULL, time_zone text DEFAULT NULL,
+	max_stay interval DEFAULT '24 hours', default_stay interval DEFAULT '1 hour')
+RETURNS regclass
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+AS 'MODULE_PATHNAME', 'anshim_create_visit_log';
+COMMENT ON FUNCTION anshim.create_visit_log(text, daterange, text, interval, interval)
+IS 'make a table for visits, partitioned by day on request, and track it';
+
+--| ## anshim.add_days
+--|
+--| Adds a partition for each of these days to a visit log that is partitioned by ranges of entered_at, and returns how
+--| many it made: days that have a partition are skipped, so it may be called every night for the next week. Days begin
+--| at midnight in the log's recorded time zone, or in `time_zone` if given.
+CREATE FUNCTION anshim.add_days(visits regclass, days daterange, time_zone text DEFAULT NULL)
+RETURNS integer
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+AS 'MODULE_PATHNAME', 'anshim_add_days';
+COMMENT ON FUNCTION anshim.add_days(regclass, daterange, text)
+IS 'add a partition a day to a visit log that is partitioned by time of entry';

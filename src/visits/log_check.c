@@ -98,7 +98,7 @@ find_column(Relation rel, const LogRecord *record, bool tracking,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of table \"%s\" does not exist",
 						name, RelationGetRelationName(rel)),
-				 errhint("Say which column it is: SELECT anshim.track_visits(%s, %s => '…');",
+				 errhint("Say which column it is: SELECT anshim.track_visits(%s, %s => '...');",
 						 quote_literal_cstr(relation_sql_name(rel)), argument)));
 	if (attno == InvalidAttrNumber)
 		ereport(ERROR,
@@ -106,7 +106,7 @@ find_column(Relation rel, const LogRecord *record, bool tracking,
 				 errmsg("visit log \"%s\" has no column \"%s\" any more",
 						RelationGetRelationName(rel), name),
 				 errdetail("The table was tracked with this column as its %s.", argument),
-				 errhint("Say which column it is now: SELECT anshim.track_visits(%s, %s => '…');",
+				 errhint("Say which column it is now: SELECT anshim.track_visits(%s, %s => '...');",
 						 quote_literal_cstr(quote_qualified_identifier(NameStr(record->schema_name),
 																	   NameStr(record->table_name))),
 						 argument)));
@@ -127,7 +127,7 @@ check_time_column(Relation rel, AttrNumber attno)
 					NameStr(attribute->attname), RelationGetRelationName(rel)),
 			 errdetail("It is of type %s.", format_type_be(attribute->atttypid)),
 			 type == TIMESTAMPOID ?
-			 errhint("Say in which time zone its times are: ALTER TABLE %s ALTER COLUMN %s TYPE timestamptz USING %s AT TIME ZONE '…';",
+			 errhint("Say in which time zone its times are: ALTER TABLE %s ALTER COLUMN %s TYPE timestamptz USING %s AT TIME ZONE '...';",
 					 relation_sql_name(rel), quote_identifier(NameStr(attribute->attname)),
 					 quote_identifier(NameStr(attribute->attname))) :
 			 errhint("Name another column, or change its type.")));

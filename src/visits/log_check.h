@@ -111,4 +111,11 @@ extern IndexShape index_shape(Relation index, const IndexPattern *pattern,
  */
 extern List *log_parts_open(Relation rel, const LogRecord *record, int64 from, int64 to);
 
+/*
+ * Is the table partitioned by ranges of entered_at alone, and is there a
+ * partition for all of [from, to)?
+ */
+extern bool log_days_partitioned(Relation rel, const LogRecord *record);
+extern bool log_day_has_partition(Relation rel, int64 from, int64 to);
+
 #endif							/* ANSHIM_LOG_CHECK_H */

@@ -172,3 +172,29 @@ log_parts_open(Relation rel, const LogRecord *record, int64 from, int64 to)
 	search_relation(&search, rel, all);
 	return search.parts;
 }
+
+bool
+log_days_partitioned(Relation rel, const LogRecord *record)
+{
+	PartitionKey key;
+	LogColumns	columns;
+
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return false;
+	key = RelationGetPartitionKey(rel);
+	log_columns_find(rel, record, false, &columns);
+	return key->partnatts == 1 && is_partitioned_by_time(key, &columns);
+}
+
+bool
+log_day_has_partition(Relation rel, int64 from, int64 to)
+{
+	PartitionBoundInfo bounds = RelationGetPartitionDesc(rel, false)->boundinfo;
+
+	for (int i = 1; bounds && i < bounds->ndatums; i++)
+		if (bounds->indexes[i] >= 0 &&
+			bound_time(bounds, i - 1, false, false) <= from &&
+			bound_time(bounds, i, true, false) >= to)
+			return true;
+	return false;
+}

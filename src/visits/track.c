@@ -48,8 +48,8 @@ typedef struct Repair
  * Arguments
  */
 
-static void
-check_argument(FunctionCallInfo fcinfo, int number, const char *name)
+void
+non_null_argument(FunctionCallInfo fcinfo, int number, const char *name)
 {
 	if (PG_ARGISNULL(number))
 		ereport(ERROR,
@@ -61,17 +61,17 @@ check_argument(FunctionCallInfo fcinfo, int number, const char *name)
 static Name
 name_argument(FunctionCallInfo fcinfo, int number, const char *name)
 {
-	check_argument(fcinfo, number, name);
+	non_null_argument(fcinfo, number, name);
 	return PG_GETARG_NAME(number);
 }
 
-static int64
+int64
 length_argument(FunctionCallInfo fcinfo, int number, const char *name)
 {
 	Interval   *interval;
 	int64		length;
 
-	check_argument(fcinfo, number, name);
+	non_null_argument(fcinfo, number, name);
 	interval = PG_GETARG_INTERVAL_P(number);
 	if (!interval_to_length(interval, &length))
 		ereport(ERROR,
@@ -87,7 +87,7 @@ length_argument(FunctionCallInfo fcinfo, int number, const char *name)
 	return length;
 }
 
-static Oid
+Oid
 relation_argument(FunctionCallInfo fcinfo, int number, const char *name)
 {
 	if (PG_ARGISNULL(number))
@@ -151,7 +151,7 @@ plan_stay_check(Repair *repair, Relation rel, const LogRecord *record,
 						 errmsg("constraint \"%s\" of table \"%s\" is no CHECK",
 								STAY_CHECK, RelationGetRelationName(rel)),
 						 errdetail("The CHECK that bounds stays has to have this name."),
-						 errhint("ALTER TABLE %s RENAME CONSTRAINT %s TO …;", table, STAY_CHECK)));
+						 errhint("ALTER TABLE %s RENAME CONSTRAINT %s TO ...;", table, STAY_CHECK)));
 			statement = psprintf("ALTER TABLE %s ADD CONSTRAINT " STAY_CHECK
 								 " CHECK (%s)", table, bound);
 			break;

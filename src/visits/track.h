@@ -10,7 +10,16 @@
 #ifndef ANSHIM_TRACK_H
 #define ANSHIM_TRACK_H
 
+#include "fmgr.h"
+
 #include "log_record.h"
+
+/* Arguments by their number, and their names for messages; null is refused. */
+extern void non_null_argument(FunctionCallInfo fcinfo, int number, const char *name);
+extern Oid	relation_argument(FunctionCallInfo fcinfo, int number, const char *name);
+
+/* An interval's microseconds, more than 0 */
+extern int64 length_argument(FunctionCallInfo fcinfo, int number, const char *name);
 
 /*
  * Open a table to change how it is tracked, with ShareUpdateExclusiveLock.
