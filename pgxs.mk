@@ -11,6 +11,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 # One object file a line, grouped by room.
 OBJS = \
 	src/anshim.o \
+	src/checkin/checkin.o \
 	src/compat.o \
 	src/crypto/digest.o \
 	src/crypto/handle.o \

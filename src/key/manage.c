@@ -48,15 +48,6 @@ PG_FUNCTION_INFO_V1(anshim_adopt_key);
 PG_FUNCTION_INFO_V1(anshim_trust_key);
 PG_FUNCTION_INFO_V1(anshim_revoke_key);
 
-static void
-refuse_null(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", name)));
-}
-
 /*
  * The name of an algorithm, or one of those it goes by elsewhere.
  */
@@ -96,9 +87,9 @@ parse_algorithm(const char *name)
 static void
 read_arguments(FunctionCallInfo fcinfo, int valid_argument, NewKey *key)
 {
-	refuse_null(fcinfo, 0, "kid");
-	refuse_null(fcinfo, 1, "issuer");
-	refuse_null(fcinfo, valid_argument, "valid");
+	spi_refuse_null(fcinfo, 0, "kid");
+	spi_refuse_null(fcinfo, 1, "issuer");
+	spi_refuse_null(fcinfo, valid_argument, "valid");
 	PreventCommandIfReadOnly("adding a key");
 
 	key->kid = text_to_cstring(PG_GETARG_TEXT_PP(0));
@@ -235,7 +226,7 @@ anshim_generate_key(PG_FUNCTION_ARGS)
 {
 	NewKey		key = {0};
 
-	refuse_null(fcinfo, 2, "algorithm");
+	spi_refuse_null(fcinfo, 2, "algorithm");
 	key.algorithm = parse_algorithm(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	read_arguments(fcinfo, 3, &key);
 	(void) secret_directory_check(ERROR);
@@ -256,7 +247,7 @@ anshim_adopt_key(PG_FUNCTION_ARGS)
 	NewKey		key = {0};
 	CryptoKey  *secret;
 
-	refuse_null(fcinfo, 2, "algorithm");
+	spi_refuse_null(fcinfo, 2, "algorithm");
 	key.algorithm = parse_algorithm(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	read_arguments(fcinfo, 3, &key);
 
@@ -284,8 +275,8 @@ anshim_trust_key(PG_FUNCTION_ARGS)
 	const char *reason;
 	bytea	   *bytes;
 
-	refuse_null(fcinfo, 2, "public_key");
-	refuse_null(fcinfo, 3, "algorithm");
+	spi_refuse_null(fcinfo, 2, "public_key");
+	spi_refuse_null(fcinfo, 3, "algorithm");
 	key.algorithm = parse_algorithm(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	read_arguments(fcinfo, 4, &key);
 	if (key.algorithm != CRYPTO_ED25519)
@@ -318,8 +309,8 @@ anshim_revoke_key(PG_FUNCTION_ARGS)
 	char	   *kid;
 	Key		   *key;
 
-	refuse_null(fcinfo, 0, "kid");
-	refuse_null(fcinfo, 1, "at");
+	spi_refuse_null(fcinfo, 0, "kid");
+	spi_refuse_null(fcinfo, 1, "at");
 	kid = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	values[0] = PG_GETARG_DATUM(0);
 	values[1] = PG_GETARG_DATUM(1);

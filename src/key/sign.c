@@ -164,10 +164,7 @@ anshim_sign(PG_FUNCTION_ARGS)
 	text	   *kid;
 	Key		   *key;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "kid")));
+	spi_refuse_null(fcinfo, 0, "kid");
 	kid = PG_GETARG_TEXT_PP(0);
 	if (!PG_ARGISNULL(1))
 	{
@@ -206,7 +203,6 @@ anshim_sign(PG_FUNCTION_ARGS)
 Datum
 anshim_issue_pass(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = {"kid", "subject", "valid"};
 	Oid			types[] = {TEXTOID, BYTEAOID, UUIDOID, TIMESTAMPTZOID};
 	Datum		values[4];
 	CwtClaims	claims = {0};
@@ -215,13 +211,9 @@ anshim_issue_pass(PG_FUNCTION_ARGS)
 	Key		   *key;
 	Token	   *token;
 
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"%s\" must not be null", names[i])));
-	}
+	spi_refuse_null(fcinfo, 0, "kid");
+	spi_refuse_null(fcinfo, 1, "subject");
+	spi_refuse_null(fcinfo, 2, "valid");
 	kid = PG_GETARG_TEXT_PP(0);
 	set_dates(&claims, PG_GETARG_RANGE_P(2));
 	if (!(claims.present & CWT_HAS_EXP))

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * spi.c
- *	  Running a statement
+ *	  What SQL-callable functions share: arguments, statements, calls
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -9,7 +9,19 @@
  */
 #include "postgres.h"
 
+#include "nodes/value.h"
+#include "parser/parse_func.h"
+
 #include "key/spi.h"
+
+void
+spi_refuse_null(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+}
 
 void
 spi_run(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, int expected)
@@ -18,4 +30,26 @@ spi_run(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls
 
 	if (result != expected)
 		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));
+}
+
+Datum
+spi_call(const char *name, int nargs, const Oid *types, const Datum *values,
+		 const bool *nulls, bool *isnull)
+{
+	LOCAL_FCINFO(fcinfo, FUNC_MAX_ARGS);
+	FmgrInfo	function;
+	Datum		result;
+
+	/* with the function manager go the function's owner and search_path */
+	fmgr_info(LookupFuncName(list_make2(makeString("anshim"), makeString(pstrdup(name))),
+							 nargs, types, false), &function);
+	InitFunctionCallInfoData(*fcinfo, &function, nargs, InvalidOid, NULL, NULL);
+	for (int i = 0; i < nargs; i++)
+	{
+		fcinfo->args[i].value = values[i];
+		fcinfo->args[i].isnull = nulls != NULL && nulls[i];
+	}
+	result = FunctionCallInvoke(fcinfo);
+	*isnull = fcinfo->isnull;
+	return result;
 }
