@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "key/verdict.h"
 
 /* 4096 digests, 128 kB: more posters than one backend meets in a day */
