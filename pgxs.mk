@@ -29,6 +29,8 @@ OBJS = \
 	src/exposure/times.o \
 	src/exposure/trace.o \
 	src/geo/geo.o \
+	src/geo/track_venues.o \
+	src/geo/venues.o \
 	src/key/key.o \
 	src/key/manage.o \
 	src/key/secret.o \

@@ -3,30 +3,255 @@
  * geo.c
  *	  Proximity: which venues lie within so many metres of these
  *
+ * One statement for each level of a trace finds the neighbours of all of its
+ * venues, through the index on their locations: ST_DWithin() brings its own
+ * index condition.  The statement names everything with its schema, so it
+ * means the same under any search_path, and runs with the rights and under
+ * the snapshot of the trace.
+ *
+ * Memory: the answers are fetched in batches, so what lies here beside the
+ * result is bounded; the executor's own sort is by work_mem.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/relation.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
 #include "geo.h"
+#include "venues.h"
+#include "visits/log_check.h"
+
+/* Answers that are fetched at a time */
+#define FETCH_BATCH 1000
+
+struct Proximity
+{
+	Memory	   *memory;
+	IdentType	venue;			/* the log's venues */
+	Oid			array_type;		/* of these */
+	double		within;
+	char	   *query;
+};
+
+/* Where the answers go */
+typedef struct Answers
+{
+	Neighbour  *neighbours;
+	Size		n;
+	Size		capacity;
+} Answers;
+
+/* The operator that tells venues apart, with its schema */
+static char *
+equality_operator(const IdentType *type)
+{
+	Oid			opno = lookup_type_cache(type->typid, TYPECACHE_EQ_OPR)->eq_opr;
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(opno));
+	Form_pg_operator operator = (Form_pg_operator) GETSTRUCT(tuple);
+	char	   *name;
+
+	name = psprintf("OPERATOR(%s.%s)",
+					quote_identifier(get_namespace_name(operator->oprnamespace)),
+					NameStr(operator->oprname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+static char *
+neighbours_query(const VenuesTable *table, const IdentType *venue)
+{
+	const char *equals = equality_operator(venue);
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfo(&query,
+					 "SELECT asked.number, near.%s, "
+					 "pg_catalog.min(%s.ST_Distance(here.%s, near.%s)) "
+					 "FROM pg_catalog.unnest($1) WITH ORDINALITY AS asked (venue, number) ",
+					 table->venue, table->postgis, table->location, table->location);
+	appendStringInfo(&query,
+					 "JOIN %s AS here ON here.%s %s asked.venue "
+					 "JOIN %s AS near ON %s.ST_DWithin(here.%s, near.%s, $2) ",
+					 table->sql_name, table->venue, equals,
+					 table->sql_name, table->postgis, table->location, table->location);
+	appendStringInfo(&query,
+					 "WHERE NOT near.%s %s here.%s "
+					 "GROUP BY asked.number, near.%s ORDER BY asked.number, near.%s",
+					 table->venue, equals, table->venue, table->venue, table->venue);
+	return query.data;
+}
+
+static char *
+log_sql_name(const VisitLog *log)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(log->relid)),
+									  get_rel_name(log->relid));
+}
+
+/* The recorded table of venues, open, or an error that says what is missing */
+static Relation
+open_venues(const VisitLog *log)
+{
+	Relation	rel = NULL;
+
+	postgis_check();
+	if (OidIsValid(log->venues))
+		rel = try_relation_open(log->venues, AccessShareLock);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("where the venues of visit log \"%s\" lie is not recorded",
+						get_rel_name(log->relid)),
+				 NameStr(log->venues_venue)[0] != '\0' ?
+				 errdetail("The table of venues that was recorded does not exist any more.") : 0,
+				 errhint("Record a table of venues: SELECT anshim.track_venues(%s, '...'); or trace with within => 0.",
+						 quote_literal_cstr(log_sql_name(log)))));
+	return rel;
+}
 
 Proximity *
 proximity_open(Memory *memory, const VisitLog *log, double within)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("no venues are recorded for this visit log"),
-			 errhint("Trace with within => 0.")));
+	Relation	rel = open_venues(log);
+	VenuesNames names = {
+		.visits = log_sql_name(log),
+		.venue = NameStr(log->venues_venue),
+		.location = NameStr(log->venues_location)
+	};
+	VenuesTable table;
+	Proximity  *proximity;
+	MemoryContext caller;
+
+	caller = MemoryContextSwitchTo(memory->context);
+	proximity = memory_alloc_zero(memory, 1, sizeof(Proximity));
+	proximity->memory = memory;
+	proximity->venue = log->venue;
+	proximity->within = within;
+	proximity->array_type = get_array_type(log->venue.typid);
+	if (!OidIsValid(proximity->array_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("distances between venues of type %s are not supported",
+						format_type_be(log->venue.typid)),
+				 errdetail("There are no arrays of this type."),
+				 errhint("Trace with within => 0.")));
+	venues_table_check(rel, &names, &log->venue, &table);
+	proximity->query = neighbours_query(&table, &log->venue);
+	MemoryContextSwitchTo(caller);
+
+	SPI_connect();
+	venues_metres_check(&table);
+	SPI_finish();
+	relation_close(rel, NoLock);
+	return proximity;
+}
+
+/* A venue in the trace's memory */
+static Ident
+keep_venue(Proximity *proximity, Datum value)
+{
+	const IdentType *type = &proximity->venue;
+	MemoryContext caller;
+	Ident		ident;
+
+	if (type->class != IDENT_FIXED && !type->typbyval)
+	{
+		Size		size;
+		void	   *copy;
+
+		if (type->typlen == -1)
+			value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(value));
+		size = datumGetSize(value, type->typbyval, type->typlen);
+		copy = memory_alloc(proximity->memory, size, 1);
+		memcpy(copy, DatumGetPointer(value), size);
+		value = PointerGetDatum(copy);
+	}
+	caller = MemoryContextSwitchTo(proximity->memory->context);
+	ident = ident_from_datum(type, value);
+	MemoryContextSwitchTo(caller);
+	return ident;
+}
+
+static void
+keep_batch(Proximity *proximity, SPITupleTable *batch, uint64 n, Answers *answers)
+{
+	memory_reserve(proximity->memory, answers->neighbours, answers->n, answers->capacity, n);
+	for (uint64 i = 0; i < n; i++)
+	{
+		Neighbour  *neighbour = &answers->neighbours[answers->n++];
+		Datum		values[3];
+		bool		nulls[3];
+
+		heap_deform_tuple(batch->vals[i], batch->tupdesc, values, nulls);
+		neighbour->venue = (int32) DatumGetInt64(values[0]) - 1;
+		neighbour->other = keep_venue(proximity, values[1]);
+		/* Distances on the earth are compared with some tolerance. */
+		neighbour->metres = Min(DatumGetFloat8(values[2]), proximity->within);
+	}
+}
+
+static Datum
+venue_array(const Proximity *proximity, const Ident *venues, int n)
+{
+	const IdentType *type = &proximity->venue;
+	Datum	   *values = palloc_array(Datum, n);
+
+	for (int i = 0; i < n; i++)
+		values[i] = ident_to_datum(type, venues[i]);
+	return PointerGetDatum(construct_array(values, n, type->typid, type->typlen,
+										   type->typbyval, type->typalign));
 }
 
 int
-proximity_neighbours(Proximity *proximity, const Ident *venues, int n, Neighbour **neighbours)
+proximity_neighbours(Proximity *proximity, const Ident *venues, int n,
+					 Neighbour **neighbours)
 {
-	return 0;
+	Oid			types[2] = {proximity->array_type, FLOAT8OID};
+	Datum		values[2];
+	Answers		answers = {0};
+	Portal		portal;
+
+	SPI_connect();
+	values[0] = venue_array(proximity, venues, n);
+	values[1] = Float8GetDatum(proximity->within);
+	portal = SPI_cursor_open_with_args(NULL, proximity->query, 2, types, values, NULL, true, 0);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, FETCH_BATCH);
+		if (SPI_processed == 0)
+			break;
+		keep_batch(proximity, SPI_tuptable, SPI_processed, &answers);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	SPI_finish();
+
+	if (answers.n > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many venues lie near each other"),
+				 errhint("Trace with a smaller distance.")));
+	*neighbours = answers.neighbours;
+	return (int) answers.n;
 }
 
 void
 proximity_close(Proximity *proximity)
 {
+	memory_free(proximity->memory, proximity, 1, sizeof(Proximity));
 }
