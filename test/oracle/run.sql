@@ -16,6 +16,8 @@ SELECT ceil(:logs / count(*)::numeric)::integer AS logs_each FROM oracle.variety
 -- A time zone whose clocks go forward amid the logs, which lengths are not to
 -- notice.
 SET TimeZone = 'Europe/Berlin';
+SET DateStyle = 'ISO, YMD';
+SET IntervalStyle = 'postgres';
 
 \o /dev/null
 SELECT oracle.make_keys(:seed, 9 * :logs_each);

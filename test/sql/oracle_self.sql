@@ -13,8 +13,10 @@
 \i :file
 \set ECHO all
 SET TimeZone = 'UTC';
+SET DateStyle = 'ISO, YMD';
+SET IntervalStyle = 'postgres';
 
--- A log is written as 'subject venue from to, …' with times of one day, and -
+-- A log is written as 'subject venue from to, ...' with times of one day, and -
 -- for what is not known.
 CREATE FUNCTION oracle.clock(t text) RETURNS timestamptz
 LANGUAGE sql
@@ -69,7 +71,7 @@ RETURN (SELECT coalesce(string_agg(concat_ws(' ', venue, oracle.short(started_at
 								   ', ' ORDER BY venue, started_at), 'none')
 		FROM oracle.hotspots(oracle.log(visits), '1 hour', q));
 
--- 'subject step infector infected venue exposed_at, …'
+-- 'subject step infector infected venue exposed_at, ...'
 CREATE FUNCTION oracle.wrong_with(visits text, q oracle.question, paths text) RETURNS SETOF text
 LANGUAGE sql
 BEGIN ATOMIC
@@ -459,7 +461,7 @@ SELECT oracle.same(oracle.hotspots(:'hot', oracle.question('{1,2,3}', '[00:00,23
 --
 -- The two oracles on random logs
 --
-SELECT oracle.make_logs(1, ROW(400, interval '1 microsecond', false, 12, 2)::oracle.shape);
+SELECT oracle.make_logs(1, ROW(250, interval '1 microsecond', false, 12, 2)::oracle.shape);
 
 CREATE FUNCTION oracle.both(what text, l oracle.random_log, OUT definitions text[], OUT ticks text[])
 LANGUAGE plpgsql AS $$
