@@ -50,6 +50,7 @@ OBJS = \
 	src/visits/btree.o \
 	src/visits/btree_page.o \
 	src/visits/create.o \
+	src/visits/follow.o \
 	src/visits/ident.o \
 	src/visits/log.o \
 	src/visits/log_check.o \

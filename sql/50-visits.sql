@@ -136,3 +136,28 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 AS 'MODULE_PATHNAME', 'anshim_add_days';
 COMMENT ON FUNCTION anshim.add_days(regclass, daterange, text)
 IS 'add a partition a day to a visit log that is partitioned by time of entry';
+
+--| ## Dropped and renamed tables
+--|
+--| Two event triggers keep `anshim.visit_log` in step. Rows of dropped tables go. When a tracked table or a table of
+--| venues is renamed or moved to another schema, or one of its recorded columns or its schema is renamed, the row follows.
+CREATE FUNCTION anshim.forget_dropped()
+RETURNS event_trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'anshim_forget_dropped';
+COMMENT ON FUNCTION anshim.forget_dropped() IS 'remove rows of dropped tables from anshim.visit_log';
+
+CREATE FUNCTION anshim.follow_renamed()
+RETURNS event_trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'anshim_follow_renamed';
+COMMENT ON FUNCTION anshim.follow_renamed() IS 'rename in anshim.visit_log what was renamed';
+
+CREATE EVENT TRIGGER anshim_forget_dropped ON sql_drop
+EXECUTE FUNCTION anshim.forget_dropped();
+COMMENT ON EVENT TRIGGER anshim_forget_dropped IS 'rows of dropped tables leave anshim.visit_log';
+
+CREATE EVENT TRIGGER anshim_follow_renamed ON ddl_command_end
+WHEN TAG IN ('ALTER TABLE', 'ALTER INDEX', 'ALTER SCHEMA', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE')
+EXECUTE FUNCTION anshim.follow_renamed();
+COMMENT ON EVENT TRIGGER anshim_follow_renamed IS 'rows of anshim.visit_log follow renamed tables, columns and schemas';

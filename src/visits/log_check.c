@@ -87,30 +87,31 @@ column_by_name(Relation rel, const char *name)
 	return InvalidAttrNumber;
 }
 
+/*
+ * The column that is named in this field of the record, as the argument of
+ * track_visits() that has the field's name
+ */
+#define FIND_COLUMN(rel, record, tracking, field) \
+	find_column(rel, record, tracking, #field, offsetof(LogRecord, field))
+
 static AttrNumber
 find_column(Relation rel, const LogRecord *record, bool tracking,
-			const char *argument, const char *name)
+			const char *argument, Size field)
 {
+	const char *name = NameStr(*(const NameData *) ((const char *) record + field));
 	AttrNumber	attno = column_by_name(rel, name);
+	LogRecord	question = *record;
 
-	if (attno == InvalidAttrNumber && tracking)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of table \"%s\" does not exist",
-						name, RelationGetRelationName(rel)),
-				 errhint("Say which column it is: SELECT anshim.track_visits(%s, %s => '...');",
-						 quote_literal_cstr(relation_sql_name(rel)), argument)));
-	if (attno == InvalidAttrNumber)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("visit log \"%s\" has no column \"%s\" any more",
-						RelationGetRelationName(rel), name),
-				 errdetail("The table was tracked with this column as its %s.", argument),
-				 errhint("Say which column it is now: SELECT anshim.track_visits(%s, %s => '...');",
-						 quote_literal_cstr(quote_qualified_identifier(NameStr(record->schema_name),
-																	   NameStr(record->table_name))),
-						 argument)));
-	return attno;
+	if (attno != InvalidAttrNumber)
+		return attno;
+	namestrcpy((Name) ((char *) &question + field), "...");
+	ereport(ERROR,
+			(errcode(tracking ? ERRCODE_UNDEFINED_COLUMN :
+					 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" has no column \"%s\"", RelationGetRelationName(rel), name),
+			 tracking ? 0 :
+			 errdetail("The table was tracked with this column as its %s.", argument),
+			 errhint("Say which column it is: %s", log_record_track_call(&question))));
 }
 
 static void
@@ -169,10 +170,10 @@ void
 log_columns_find(Relation rel, const LogRecord *record, bool tracking,
 				 LogColumns *columns)
 {
-	columns->subject = find_column(rel, record, tracking, "subject", NameStr(record->subject));
-	columns->venue = find_column(rel, record, tracking, "venue", NameStr(record->venue));
-	columns->entered_at = find_column(rel, record, tracking, "entered_at", NameStr(record->entered_at));
-	columns->left_at = find_column(rel, record, tracking, "left_at", NameStr(record->left_at));
+	columns->subject = FIND_COLUMN(rel, record, tracking, subject);
+	columns->venue = FIND_COLUMN(rel, record, tracking, venue);
+	columns->entered_at = FIND_COLUMN(rel, record, tracking, entered_at);
+	columns->left_at = FIND_COLUMN(rel, record, tracking, left_at);
 	check_distinct(rel, columns);
 	check_time_column(rel, columns->entered_at);
 	check_time_column(rel, columns->left_at);

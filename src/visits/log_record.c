@@ -222,6 +222,32 @@ log_record_write(const LogRecord *record)
 	CommandCounterIncrement();
 }
 
+List *
+log_records_read(void)
+{
+	Oid			schema = get_namespace_oid("anshim", true);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid("visit_log", schema) : InvalidOid;
+	List	   *records = NIL;
+	Relation	table;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(relid))
+		return NIL;
+	table = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(table, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		LogRecord  *record = palloc_object(LogRecord);
+
+		deform_record(table, tuple, record);
+		records = lappend(records, record);
+	}
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
+	return records;
+}
+
 static void
 append_argument(StringInfo call, const char *name, const char *value, const char *usual)
 {

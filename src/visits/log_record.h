@@ -11,6 +11,7 @@
 #define ANSHIM_LOG_RECORD_H
 
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 #include "utils/relcache.h"
 
 /*
@@ -43,6 +44,9 @@ extern bool log_record_remove(const char *schema_name, const char *table_name);
 
 /* Insert the row, or replace the one of the same table. */
 extern void log_record_write(const LogRecord *record);
+
+/* All rows: a list of LogRecord, empty if there is no such table either */
+extern List *log_records_read(void);
 
 /* The call of track_visits() that would record the same, for hints. */
 extern char *log_record_track_call(const LogRecord *record);
