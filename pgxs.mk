@@ -49,6 +49,7 @@ OBJS = \
 	src/token/token.o \
 	src/visits/btree.o \
 	src/visits/btree_page.o \
+	src/visits/btree_tree.o \
 	src/visits/create.o \
 	src/visits/follow.o \
 	src/visits/ident.o \
@@ -59,6 +60,7 @@ OBJS = \
 	src/visits/log_record.o \
 	src/visits/log_stay.o \
 	src/visits/memory.o \
+	src/visits/visibility.o \
 	src/visits/track.o
 
 # The version is written in anshim.control alone.

@@ -26,6 +26,11 @@
 #define anshim_prefetch(address) ((void) 0)
 #endif
 
+/* PostgreSQL 16 renamed RelFileNode to RelFileLocator (utils/rel.h). */
+#if PG_VERSION_NUM < 160000
+#define rd_locator rd_node
+#endif
+
 /* PostgreSQL 16 brought murmurhash64() (common/hashfn.h). */
 #if PG_VERSION_NUM < 160000
 static inline uint64
