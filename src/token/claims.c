@@ -44,6 +44,7 @@ static const struct
 	int64		key;
 	const char *name;
 }			claim_names[] =
+
 {
 	{CWT_CLAIM_ISS, "iss"},
 	{CWT_CLAIM_SUB, "sub"},

@@ -109,7 +109,7 @@ add_tokens(void)
 		uint8		payload[256];
 		uint8		signature[64];
 		uint8		whole[512];
-		char		text[1024];
+		char text[	1024];
 		ByteSpan	parts[3] = {
 			{header, cwt_write_protected(alg, kid, header, sizeof(header))},
 			{payload, cwt_write_payload(&claims, payload, sizeof(payload))},

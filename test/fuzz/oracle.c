@@ -237,7 +237,10 @@ decode_map(Reader *r, uint64 pairs, int depth, Buffer *out)
 	{
 		Buffer		value = {NULL, 0};
 
-		keys[i] = (Buffer) {NULL, 0};
+		keys[i] = (Buffer)
+		{
+			NULL, 0
+		};
 		if (!decode(r, depth, &keys[i]))
 			return false;
 		keys[count + i] = keys[i];

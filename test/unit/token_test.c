@@ -144,7 +144,7 @@ test_base45(void)
 	{
 		uint8		bytes[2] = {(uint8) (group >> 8), (uint8) group};
 		uint8		decoded[2];
-		char		text[3];
+		char text[	3];
 		CwtFault	fault;
 
 		base45_encode(bytes, 2, text);
@@ -158,7 +158,7 @@ test_base45(void)
 
 		for (int b = 0; b < 256; b++)
 		{
-			char		text[2] = {(char) a, (char) b};
+			char text[	2] = {(char) a, (char) b};
 			char		again[2];
 			uint8		byte;
 			CwtFault	fault;
@@ -635,6 +635,7 @@ static const struct
 	const char *unprotected;
 	const char *payload;
 }			token_cases[] =
+
 {
 	{CWT_SOUND, SIGN1, HEADER, "a0", "a0"},
 	{CWT_SOUND, SIGN1, "a2 01 32 04 42 6b31", "a0", "a0"},
