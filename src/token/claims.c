@@ -39,13 +39,13 @@
 #include "token/token.h"
 
 /* Names that RFC 8392 or anshim gives to claims. */
-static const struct
+typedef struct ClaimName
 {
 	int64		key;
 	const char *name;
-}			claim_names[] =
+} ClaimName;
 
-{
+static const ClaimName claim_names[] = {
 	{CWT_CLAIM_ISS, "iss"},
 	{CWT_CLAIM_SUB, "sub"},
 	{CWT_CLAIM_AUD, "aud"},

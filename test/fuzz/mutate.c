@@ -5,8 +5,9 @@
  *
  *		mutate ITEMS run COUNT SEED		feed COUNT mutated inputs to the target
  *		mutate ITEMS corpus FOLDER		write the seeds as files, for libFuzzer
- *		mutate ITEMS text COUNT SEED	print mutated tokens, a line each: their
- *										bytes in hexadecimal, for the SQL tests
+ *		mutate ITEMS text COUNT SEED	print mutated tokens, a line each, for the
+ *										SQL tests: their bytes in hexadecimal,
+ *										and their text
  *
  * ITEMS is test/data/cbor/items.txt.  The same SEED gives the same inputs on
  * every machine.
@@ -28,11 +29,11 @@
 
 extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
 
-typedef struct Input
+typedef struct FuzzInput
 {
 	uint8		data[MAX_INPUT];
 	size_t		size;
-} Input;
+} FuzzInput;
 
 static ByteSpan seeds[MAX_SEEDS];
 static int	seed_count = 0;
@@ -109,7 +110,7 @@ add_tokens(void)
 		uint8		payload[256];
 		uint8		signature[64];
 		uint8		whole[512];
-		char text[	1024];
+		char		chars[1024];
 		ByteSpan	parts[3] = {
 			{header, cwt_write_protected(alg, kid, header, sizeof(header))},
 			{payload, cwt_write_payload(&claims, payload, sizeof(payload))},
@@ -120,16 +121,16 @@ add_tokens(void)
 		memset(signature, 0x5a, sizeof(signature));
 		len = cwt_write(cwt_tag_of_alg(alg), parts[0], parts[1], parts[2],
 						whole, sizeof(whole));
-		base45_encode(whole, len, text);
+		base45_encode(whole, len, chars);
 		add_seed(0, whole, len);
-		add_seed(1, text, BASE45_ENCODED_LEN(len));
+		add_seed(1, chars, BASE45_ENCODED_LEN(len));
 		add_seed(2, payload, parts[1].len);
 	}
 }
 
 /* One small change at a random place. */
 static void
-mutate(Input *in)
+mutate(FuzzInput *in)
 {
 	static const uint8 heads[] = {
 		0x00, 0x17, 0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1f, 0x20, 0x38, 0x3b, 0x40,
@@ -191,7 +192,7 @@ mutate(Input *in)
 }
 
 static void
-make_input(Input *in, int mode)
+make_input(FuzzInput *in, int mode)
 {
 	const ByteSpan *seed;
 
@@ -209,7 +210,7 @@ run(uint64 count)
 {
 	for (uint64 i = 0; i < count; i++)
 	{
-		static Input in;
+		static FuzzInput in;
 		uint8	   *copy;
 
 		make_input(&in, -1);
@@ -227,14 +228,20 @@ run(uint64 count)
 static void
 print_tokens(uint64 count)
 {
+	static char chars[MAX_INPUT * 2];
+
 	for (uint64 i = 0; i < count; i++)
 	{
-		static Input in;
+		static FuzzInput in;
 
-		make_input(&in, 0);
+		do
+			make_input(&in, 0);
+		while (in.size == 0);
 		for (size_t k = 1; k < in.size; k++)
 			printf("%02x", in.data[k]);
-		printf("\n");
+		base45_encode(in.data + 1, in.size - 1, chars);
+		printf("\tANSHIM1:%.*s\n",
+			   (int) BASE45_ENCODED_LEN(in.size - 1), chars);
 	}
 }
 

@@ -20,31 +20,31 @@
 #include <string.h>
 
 /* Thrown away in one go after each question. */
-typedef struct Chunk
+typedef struct OracleChunk
 {
-	struct Chunk *next;
-} Chunk;
+	struct OracleChunk *next;
+} OracleChunk;
 
-typedef struct Buffer
+typedef struct OracleBuffer
 {
 	uint8	   *data;
 	size_t		len;
-} Buffer;
+} OracleBuffer;
 
-typedef struct Reader
+typedef struct OracleReader
 {
 	const uint8 *p;
 	const uint8 *end;
 	bool		invalid;		/* well-formed perhaps, but not to be had */
-	Chunk	   *chunks;
-} Reader;
+	OracleChunk	   *chunks;
+} OracleReader;
 
-static bool decode(Reader *r, int depth, Buffer *out);
+static bool decode(OracleReader *r, int depth, OracleBuffer *out);
 
 static uint8 *
-get_memory(Reader *r, size_t size)
+get_memory(OracleReader *r, size_t size)
 {
-	Chunk	   *chunk = malloc(sizeof(Chunk) + size);
+	OracleChunk	   *chunk = malloc(sizeof(OracleChunk) + size);
 
 	if (chunk == NULL)
 		abort();
@@ -54,7 +54,7 @@ get_memory(Reader *r, size_t size)
 }
 
 static void
-append(Reader *r, Buffer *out, const uint8 *data, size_t len)
+append(OracleReader *r, OracleBuffer *out, const uint8 *data, size_t len)
 {
 	uint8	   *joined = get_memory(r, out->len + len);
 
@@ -67,7 +67,7 @@ append(Reader *r, Buffer *out, const uint8 *data, size_t len)
 }
 
 static void
-append_head(Reader *r, Buffer *out, int major, uint64 n)
+append_head(OracleReader *r, OracleBuffer *out, int major, uint64 n)
 {
 	uint8		head[9];
 	int			width = n < 24 ? 0 : n < 0x100 ? 1 : n < 0x10000 ? 2 :
@@ -97,13 +97,15 @@ half(unsigned bits)
 
 /* Tries the widths from the shortest on: by looking for a half that equals. */
 static void
-append_float(Reader *r, Buffer *out, double value)
+append_float(OracleReader *r, OracleBuffer *out, double value)
 {
 	static double halves[0x10000];
 	static bool ready = false;
 	uint8		item[9];
 	int			width;
-	uint64		bits = 0;
+	unsigned	low = 0;
+	unsigned	high = 0x7c00;
+	uint64		bits;
 	float		single;
 
 	if (!ready)
@@ -120,29 +122,23 @@ append_float(Reader *r, Buffer *out, double value)
 	}
 
 	/* positive halves ascend with their bits: bisect */
+	while (low < high)
 	{
-		unsigned	low = 0;
-		unsigned	high = 0x7c00;
+		unsigned	middle = (low + high) / 2;
 
-		while (low < high)
-		{
-			unsigned	middle = (low + high) / 2;
-
-			if (halves[middle] < fabs(value))
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		if (halves[low] == fabs(value))
-		{
-			bits = low + (signbit(value) ? 0x8000 : 0);
-			width = 2;
-			goto write;
-		}
+		if (halves[middle] < fabs(value))
+			low = middle + 1;
+		else
+			high = middle;
 	}
 
 	single = fabs(value) > 3.4028235677973366e38 ? NAN : (float) value;
-	if ((double) single == value)
+	if (halves[low] == fabs(value))
+	{
+		bits = low + (signbit(value) ? 0x8000 : 0);
+		width = 2;
+	}
+	else if ((double) single == value)
 	{
 		unsigned	single_bits;
 
@@ -156,7 +152,6 @@ append_float(Reader *r, Buffer *out, double value)
 		width = 8;
 	}
 
-write:
 	item[0] = (uint8) (0xf8 + (width == 2 ? 1 : width == 4 ? 2 : 3));
 	for (int i = width; i > 0; i--, bits /= 256)
 		item[i] = (uint8) (bits % 256);
@@ -192,7 +187,7 @@ text_is_valid(const uint8 *p, size_t len)
 
 /* The argument of a head; false at the end of input and for reserved ones. */
 static bool
-argument(Reader *r, int info, uint64 *n)
+argument(OracleReader *r, int info, uint64 *n)
 {
 	int			width;
 
@@ -215,8 +210,8 @@ argument(Reader *r, int info, uint64 *n)
 static int
 compare_buffers(const void *a, const void *b)
 {
-	const Buffer *x = a;
-	const Buffer *y = b;
+	const OracleBuffer *x = a;
+	const OracleBuffer *y = b;
 	int			order = memcmp(x->data, y->data,
 							   x->len < y->len ? x->len : y->len);
 
@@ -224,23 +219,21 @@ compare_buffers(const void *a, const void *b)
 }
 
 static bool
-decode_map(Reader *r, uint64 pairs, int depth, Buffer *out)
+decode_map(OracleReader *r, uint64 pairs, int depth, OracleBuffer *out)
 {
-	Buffer	   *keys;
+	OracleBuffer	   *keys;
 	size_t		count = (size_t) pairs;
 
 	/* key and value together sort as the key alone does */
 	if (pairs > (uint64) (r->end - r->p) / 2)
 		return false;
-	keys = (Buffer *) get_memory(r, (count + 1) * 2 * sizeof(Buffer));
+	keys = (OracleBuffer *) get_memory(r, (count + 1) * 2 * sizeof(OracleBuffer));
 	for (size_t i = 0; i < count; i++)
 	{
-		Buffer		value = {NULL, 0};
+		OracleBuffer		value = {NULL, 0};
 
-		keys[i] = (Buffer)
-		{
-			NULL, 0
-		};
+		keys[i].data = NULL;
+		keys[i].len = 0;
 		if (!decode(r, depth, &keys[i]))
 			return false;
 		keys[count + i] = keys[i];
@@ -250,8 +243,8 @@ decode_map(Reader *r, uint64 pairs, int depth, Buffer *out)
 	}
 	if (count > 0)
 	{
-		qsort(keys, count, sizeof(Buffer), compare_buffers);
-		qsort(keys + count, count, sizeof(Buffer), compare_buffers);
+		qsort(keys, count, sizeof(OracleBuffer), compare_buffers);
+		qsort(keys + count, count, sizeof(OracleBuffer), compare_buffers);
 	}
 	append_head(r, out, 5, pairs);
 	for (size_t i = 0; i < count; i++)
@@ -264,9 +257,9 @@ decode_map(Reader *r, uint64 pairs, int depth, Buffer *out)
 }
 
 static bool
-decode_tag(Reader *r, uint64 tag, int depth, Buffer *out)
+decode_tag(OracleReader *r, uint64 tag, int depth, OracleBuffer *out)
 {
-	Buffer		content = {NULL, 0};
+	OracleBuffer		content = {NULL, 0};
 	const uint8 *p;
 	size_t		len;
 
@@ -294,7 +287,7 @@ decode_tag(Reader *r, uint64 tag, int depth, Buffer *out)
 }
 
 static bool
-decode_string(Reader *r, int major, uint64 n, Buffer *out)
+decode_string(OracleReader *r, int major, uint64 n, OracleBuffer *out)
 {
 	if (n > (uint64) (r->end - r->p))
 		return false;
@@ -307,7 +300,7 @@ decode_string(Reader *r, int major, uint64 n, Buffer *out)
 }
 
 static bool
-decode_simple(Reader *r, int info, uint64 n, Buffer *out)
+decode_simple(OracleReader *r, int info, uint64 n, OracleBuffer *out)
 {
 	uint32		bits = (uint32) n;
 	float		single;
@@ -335,7 +328,7 @@ decode_simple(Reader *r, int info, uint64 n, Buffer *out)
 
 /* `depth` is how many containers may still be entered. */
 static bool
-decode(Reader *r, int depth, Buffer *out)
+decode(OracleReader *r, int depth, OracleBuffer *out)
 {
 	int			major;
 	int			info;
@@ -381,8 +374,8 @@ decode(Reader *r, int depth, Buffer *out)
 bool
 oracle_accepts(const uint8 *bytes, size_t len, int depth)
 {
-	Reader		r = {bytes, bytes + len, false, NULL};
-	Buffer		out = {NULL, 0};
+	OracleReader		r = {bytes, bytes + len, false, NULL};
+	OracleBuffer		out = {NULL, 0};
 	bool		accepts;
 
 	accepts = decode(&r, depth, &out) && !r.invalid && r.p == r.end &&
@@ -390,7 +383,7 @@ oracle_accepts(const uint8 *bytes, size_t len, int depth)
 
 	while (r.chunks != NULL)
 	{
-		Chunk	   *next = r.chunks->next;
+		OracleChunk	   *next = r.chunks->next;
 
 		free(r.chunks);
 		r.chunks = next;

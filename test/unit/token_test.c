@@ -144,11 +144,11 @@ test_base45(void)
 	{
 		uint8		bytes[2] = {(uint8) (group >> 8), (uint8) group};
 		uint8		decoded[2];
-		char text[	3];
+		char		chars[3];
 		CwtFault	fault;
 
-		base45_encode(bytes, 2, text);
-		if (!base45_decode(text, 3, decoded, &fault) ||
+		base45_encode(bytes, 2, chars);
+		if (!base45_decode(chars, 3, decoded, &fault) ||
 			memcmp(bytes, decoded, 2) != 0)
 			CHECK(false, "group %d does not come back", group);
 	}
@@ -158,16 +158,16 @@ test_base45(void)
 
 		for (int b = 0; b < 256; b++)
 		{
-			char text[	2] = {(char) a, (char) b};
+			char		chars[2] = {(char) a, (char) b};
 			char		again[2];
 			uint8		byte;
 			CwtFault	fault;
 
-			if (!base45_decode(text, 2, &byte, &fault))
+			if (!base45_decode(chars, 2, &byte, &fault))
 				continue;
 			accepted++;
 			base45_encode(&byte, 1, again);
-			if (memcmp(text, again, 2) != 0)
+			if (memcmp(chars, again, 2) != 0)
 				CHECK(false, "%02x%02x is no encoding", a, b);
 		}
 		if (a >= '0' && a <= '9')
@@ -180,15 +180,17 @@ test_base45(void)
  * CBOR
  */
 
+/* Why an item is refused, in the words of items.txt. */
+typedef struct FaultReason
+{
+	const char *reason;
+	CwtFaultCode code;
+} FaultReason;
+
 static CwtFaultCode
 reason_code(const char *reason)
 {
-	static const struct
-	{
-		const char *reason;
-		CwtFaultCode code;
-	}			reasons[] =
-	{
+	static const FaultReason reasons[] = {
 		{"truncated", CBOR_TRUNCATED},
 		{"trailing", CBOR_TRAILING},
 		{"reserved", CBOR_RESERVED},
@@ -627,16 +629,16 @@ read_token(const uint8 *bytes, size_t len, Cwt *cwt)
 #define SIGNATURE "0102"
 #define VENUE "d825 50 00112233445566778899aabbccddeeff"
 
-static const struct
+typedef struct TokenCase
 {
 	CwtFaultCode code;
 	const char *head;
 	const char *protected_header;
 	const char *unprotected;
 	const char *payload;
-}			token_cases[] =
+} TokenCase;
 
-{
+static const TokenCase token_cases[] = {
 	{CWT_SOUND, SIGN1, HEADER, "a0", "a0"},
 	{CWT_SOUND, SIGN1, "a2 01 32 04 42 6b31", "a0", "a0"},
 	{CWT_SOUND, MAC0, HEADER_MAC, "a0", "a0"},
