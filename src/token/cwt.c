@@ -298,7 +298,7 @@ cwt_write_protected(int alg, ByteSpan kid, uint8 *out, size_t size)
 	return w.used;
 }
 
-/* The claims go out in the order of their encoded keys: 1, 4, …, -65537, … */
+/* The claims go out in the order of their encoded keys: 1, 4 to 7, -65537, -65538 */
 size_t
 cwt_write_payload(const CwtClaims *claims, uint8 *out, size_t size)
 {

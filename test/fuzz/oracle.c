@@ -36,7 +36,7 @@ typedef struct OracleReader
 	const uint8 *p;
 	const uint8 *end;
 	bool		invalid;		/* well-formed perhaps, but not to be had */
-	OracleChunk	   *chunks;
+	OracleChunk *chunks;
 } OracleReader;
 
 static bool decode(OracleReader *r, int depth, OracleBuffer *out);
@@ -44,7 +44,7 @@ static bool decode(OracleReader *r, int depth, OracleBuffer *out);
 static uint8 *
 get_memory(OracleReader *r, size_t size)
 {
-	OracleChunk	   *chunk = malloc(sizeof(OracleChunk) + size);
+	OracleChunk *chunk = malloc(sizeof(OracleChunk) + size);
 
 	if (chunk == NULL)
 		abort();
@@ -221,7 +221,7 @@ compare_buffers(const void *a, const void *b)
 static bool
 decode_map(OracleReader *r, uint64 pairs, int depth, OracleBuffer *out)
 {
-	OracleBuffer	   *keys;
+	OracleBuffer *keys;
 	size_t		count = (size_t) pairs;
 
 	/* key and value together sort as the key alone does */
@@ -230,7 +230,7 @@ decode_map(OracleReader *r, uint64 pairs, int depth, OracleBuffer *out)
 	keys = (OracleBuffer *) get_memory(r, (count + 1) * 2 * sizeof(OracleBuffer));
 	for (size_t i = 0; i < count; i++)
 	{
-		OracleBuffer		value = {NULL, 0};
+		OracleBuffer value = {NULL, 0};
 
 		keys[i].data = NULL;
 		keys[i].len = 0;
@@ -259,7 +259,7 @@ decode_map(OracleReader *r, uint64 pairs, int depth, OracleBuffer *out)
 static bool
 decode_tag(OracleReader *r, uint64 tag, int depth, OracleBuffer *out)
 {
-	OracleBuffer		content = {NULL, 0};
+	OracleBuffer content = {NULL, 0};
 	const uint8 *p;
 	size_t		len;
 
@@ -374,8 +374,8 @@ decode(OracleReader *r, int depth, OracleBuffer *out)
 bool
 oracle_accepts(const uint8 *bytes, size_t len, int depth)
 {
-	OracleReader		r = {bytes, bytes + len, false, NULL};
-	OracleBuffer		out = {NULL, 0};
+	OracleReader r = {bytes, bytes + len, false, NULL};
+	OracleBuffer out = {NULL, 0};
 	bool		accepts;
 
 	accepts = decode(&r, depth, &out) && !r.invalid && r.p == r.end &&
@@ -383,7 +383,7 @@ oracle_accepts(const uint8 *bytes, size_t len, int depth)
 
 	while (r.chunks != NULL)
 	{
-		OracleChunk	   *next = r.chunks->next;
+		OracleChunk *next = r.chunks->next;
 
 		free(r.chunks);
 		r.chunks = next;

@@ -59,7 +59,7 @@ IFS='|' read -r _ accepted _ <<<"$answers"
 
 # Binary input, through COPY: those that the cast accepts, and none of the others.
 psql -XAtq -v ON_ERROR_STOP=1 <<EOF
-\\copy (SELECT number, decode(hex, 'hex') FROM answer WHERE bytea ~ '^accepted ') TO '$out/good' (FORMAT binary)
+\\copy (SELECT number, decode(hex, 'hex') FROM answer WHERE bytea ~ '^accepted ' ORDER BY number) TO '$out/good' (FORMAT binary)
 CREATE TABLE received (number int, token anshim.token);
 \\copy received FROM '$out/good' (FORMAT binary)
 DO \$\$
@@ -69,7 +69,7 @@ BEGIN
 		'binary input accepts something else';
 END \$\$;
 -- what is sent is the bytes
-\\copy received TO '$out/sent' (FORMAT binary)
+\\copy (SELECT * FROM received ORDER BY number) TO '$out/sent' (FORMAT binary)
 EOF
 cmp "$out/good" "$out/sent"
 refused=0
