@@ -9,16 +9,16 @@
 
 --| ## anshim.dot_escape
 --| Makes any text safe inside Graphviz' HTML-like labels: markup characters
---| become entities, control characters (which no SVG may hold) question marks,
---| line breaks blanks, and an empty text a blank, as Graphviz refuses to write
---| nothing.
+--| become entities, backslashes are doubled (Graphviz writes the node's name for
+--| `\N`), control characters (which no SVG may hold) become question marks, line
+--| breaks blanks, and an empty text a blank, as Graphviz refuses to write nothing.
 CREATE FUNCTION anshim.dot_escape(content text)
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN pg_catalog.regexp_replace(
-	pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(
+	pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(
 		pg_catalog.translate(CASE content WHEN '' THEN ' ' ELSE content END, E'\t\n\r', '   '),
-		'&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'),
+		'&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), E'\\', E'\\\\'),
 	'[\x01-\x1f\x7f]', '?', 'g');
 COMMENT ON FUNCTION anshim.dot_escape(text)
 IS 'A text, made safe for the HTML-like labels of Graphviz.';
@@ -215,7 +215,9 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED COST 20000
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT anshim.hops_dot(array_agg(p.step), array_agg(p.infector::text), array_agg(p.infected::text),
-	array_agg(p.venue::text), array_agg(p.exposed_at), $2::text[], coalesce($12, 'Exposure during ' || $3))
+	array_agg(p.venue::text), array_agg(p.exposed_at), $2::text[],
+	coalesce($12, 'Exposure' || coalesce(' from ' || to_char(lower($3), 'YYYY-MM-DD HH24:MI'), '')
+		|| coalesce(' to ' || to_char(upper($3), 'YYYY-MM-DD HH24:MI'), '')))
 FROM anshim.exposure_paths($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS p
 $$;
 COMMENT ON FUNCTION anshim.exposure_dot(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], text)
@@ -237,7 +239,9 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED COST 20000
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT anshim.hops_dot(array_agg(p.step), array_agg(p.infector::text), array_agg(p.infected::text),
-	array_agg(p.venue::text), array_agg(p.exposed_at), $2::text[], coalesce($13, 'Exposure during ' || $4))
+	array_agg(p.venue::text), array_agg(p.exposed_at), $2::text[],
+	coalesce($13, 'Exposure' || coalesce(' from ' || to_char(lower($4), 'YYYY-MM-DD HH24:MI'), '')
+		|| coalesce(' to ' || to_char(upper($4), 'YYYY-MM-DD HH24:MI'), '')))
 FROM anshim.exposure_paths($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS p
 $$;
 COMMENT ON FUNCTION anshim.exposure_dot(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], text)
