@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# The SQL in README.md and docs/ does what the pages say: see pages.pl.
+# The SQL in README.md and docs/ does what these pages say: see pages.pl.
 
 set -euo pipefail
 
-exec perl test/scripts/pages.pl README.md docs/tracking.md
+exec perl test/scripts/pages.pl README.md docs/exposure.md docs/tracking.md
