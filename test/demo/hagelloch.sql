@@ -61,7 +61,7 @@ CREATE TEMP TABLE csv (
 -- MMWR 47, RR-8, 1998).
 CREATE TABLE child AS
 SELECT 'child ' || case_id AS child, 'child ' || infector AS infector, prodrome, rash, death, class,
-	CASE class WHEN 0 THEN 'below school age' ELSE 'class ' || class END AS class_name,
+	CASE class WHEN 0 THEN 'preschool' ELSE 'class ' || class END AS class_name,
 	'family ' || family AS family,
 	'house ' || min(family) OVER (PARTITION BY x, y) AS house,
 	ST_MakePoint(x, y) AS location,
@@ -241,14 +241,14 @@ JOIN child AS c ON c.child = p.contact
 JOIN child AS i ON i.child = p.infector
 WHERE NOT EXISTS (SELECT FROM met AS m WHERE m.infector = p.infector AND m.contact = p.contact);
 
-SELECT count(*) AS lost, count(*) FILTER (WHERE class_name = 'below school age') AS small,
+SELECT count(*) AS lost, count(*) FILTER (WHERE class_name = 'preschool') AS small,
 	round(min(metres)) AS nearest, round(max(metres)) AS farthest, :children - :pairs AS unknown
 FROM unexplained \gset
 \echo '  ' :lost 'pairs stay unexplained. Of these infected,' :small 'are below school age, and the houses lie'
 \echo '  ' :nearest 'to' :farthest 'm apart: who played with whom, and who called on whom, nobody wrote down.'
 \echo '   (Of' :unknown 'more children no infector is known.)'
 \echo
-SELECT child, class_name AS class, house, infector, infector_class AS "infector''s", infector_house AS house,
+SELECT child, class_name AS "class", house AS "lives in", infector, infector_class AS "class", infector_house AS "lives in",
 	round(metres) AS metres, days AS "days later"
 FROM unexplained
 ORDER BY metres, length(child), child;
@@ -258,14 +258,16 @@ ORDER BY metres, length(child), child;
 \echo
 WITH setting AS (
 	SELECT m.metres, p.convention, c.child AS infector, p.infectious
-	FROM unnest('{0,25,50,75,100}'::double precision[]) AS m (metres)
+	FROM unnest('{0,25,50,100}'::double precision[]) AS m (metres)
 	CROSS JOIN child AS c
 	CROSS JOIN LATERAL (VALUES ('N&R', c.infectious), ('CDC', c.infectious_cdc)) AS p (convention, infectious)
 ),
 named AS (
-	SELECT DISTINCT s.metres, s.convention, s.infector, m.subject AS contact
+	SELECT s.metres, s.convention, s.infector, m.contact
 	FROM setting AS s
-	CROSS JOIN LATERAL anshim.contacts('visit', s.infector, s.infectious, within => s.metres) AS m
+	CROSS JOIN LATERAL (
+		SELECT DISTINCT subject
+		FROM anshim.contacts('visit', s.infector, s.infectious, within => s.metres)) AS m (contact)
 )
 SELECT n.metres, count(p.infector) FILTER (WHERE convention = 'N&R') AS "found, Neal and Roberts",
 	round(1.0 * count(*) FILTER (WHERE convention = 'N&R') / :children, 1) AS named,
@@ -424,14 +426,14 @@ SELECT anshim.exposure_dot('visit', ARRAY[:'first_case'], '[1861-10-28, 1862-02-
 	title => 'Hagelloch 1861: who could have it from ' || :'first_case' || ', in the same room')
 \g (format=unaligned tuples_only=on) |dot -Tsvg -o "$OUTDIR/hagelloch-trace.svg"
 
--- The known chains, each hop at the place where the two met longest while it
--- fits; dashed where the log knows of none.
+-- The known chains, each hop where the two met longest while it fits, in one
+-- room if they did; dashed where the log knows of no meeting.
 WITH place AS (
 	SELECT DISTINCT ON (infector, contact) infector, contact, venue, min(started_at) AS started_at
 	FROM met
 	WHERE fits
 	GROUP BY infector, contact, venue
-	ORDER BY infector, contact, sum(together) DESC, venue
+	ORDER BY infector, contact, min(distance), sum(together) DESC, venue
 )
 SELECT anshim.hops_dot(array_agg(k.generation), array_agg(p.infector), array_agg(p.contact),
 	array_agg(m.venue), array_agg(m.started_at),
