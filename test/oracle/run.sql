@@ -2,7 +2,8 @@
  * test/oracle/run.sql
  *
  * Compares the engine with the oracle on about :logs random logs of the seed
- * :seed, and prints what it finds. Needs the extensions anshim and postgis.
+ * :seed, and prints what it finds, with at most :reports differences made small.
+ * Needs the extensions anshim and postgis.
  */
 
 \ir definitions.sql
@@ -26,7 +27,7 @@ ANALYZE oracle.key;
 -- For each variety: draw the logs, make the tables, load one half of the rows,
 -- vacuum, load the other half, compare.
 SELECT s.statement
-FROM (SELECT *, :seed * 100 + variety AS seed FROM oracle.variety) AS v,
+FROM (SELECT *, :seed::bigint * 100 + variety AS seed FROM oracle.variety) AS v,
 	 LATERAL (VALUES
 		 (1, format('SELECT oracle.make_logs(%s, oracle.shape_of(v, %s)) FROM oracle.variety AS v WHERE variety = %s',
 					v.seed, :logs_each, v.variety)),
@@ -42,3 +43,15 @@ ORDER BY v.variety, s.n
 \o
 
 SET TimeZone = 'UTC';
+
+SELECT what, sum(different) AS different, sum(with_answer) > sum(logs) / 5 AS often_something
+FROM oracle.compared
+GROUP BY what
+ORDER BY what;
+
+-- Scripts that show the differences, the shortest first.
+\pset format unaligned
+\pset tuples_only on
+SELECT report FROM oracle.mismatch ORDER BY length(report) LIMIT :reports;
+\pset tuples_only off
+\pset format aligned
