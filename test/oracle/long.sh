@@ -17,7 +17,7 @@ SEED=${SEED:-$((RANDOM * 1000))}
 
 need check
 stop_cluster_at_exit
-start_cluster
+start_cluster "${CLUSTER_CONF:-}"
 cp -r "$TOP/test/oracle" "$CLUSTER/files"
 say "$("$PG_CONFIG" --version), $LOGS logs, SEED=$SEED"
 
