@@ -31,6 +31,11 @@
 #define rd_locator rd_node
 #endif
 
+/* PostgreSQL 18 put pg_noreturn before the declaration. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 /* PostgreSQL 16 brought murmurhash64() (common/hashfn.h). */
 #if PG_VERSION_NUM < 160000
 static inline uint64

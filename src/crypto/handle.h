@@ -14,6 +14,7 @@
 
 #include "utils/resowner.h"
 
+#include "compat.h"
 #include "crypto/crypto.h"
 
 /*
@@ -33,7 +34,7 @@ extern void crypto_handle_keep(CryptoHandle *handle);
 extern void crypto_handle_free(CryptoHandle *handle);
 
 /* 38000, with OpenSSL's reason as DETAIL. */
-extern void crypto_fail(const char *message) pg_attribute_noreturn();
+pg_noreturn extern void crypto_fail(const char *message);
 
 /* Memory that is left out of core files; secret.c */
 extern void crypto_secure_memory(void);
