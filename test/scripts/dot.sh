@@ -12,9 +12,9 @@ psql -X -q -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION anshim'
 # draw ARGUMENTS: the texts of the picture, a line each
 draw() {
 	psql -X -At -v ON_ERROR_STOP=1 -c "SELECT anshim.hops_dot($1)" >"$TEST_TMP/graph.dot"
-	dot -Tsvg "$TEST_TMP/graph.dot" >"$TEST_TMP/graph.svg" 2>"$TEST_TMP/errors"
+	dot -Tsvg "$TEST_TMP/graph.dot" >"$TEST_TMP/graph.svg" 2>"$TEST_TMP/errors" || true
 	if [ -s "$TEST_TMP/errors" ]; then
-		cat "$TEST_TMP/errors"
+		cat "$TEST_TMP/errors" >&2
 		return 1
 	fi
 	sed -n 's/.*<text[^>]*>\(.*\)<\/text>.*/\1/p' "$TEST_TMP/graph.svg"
