@@ -47,6 +47,9 @@
 #include "btree_tuple.h"
 #include "compat.h"
 
+/* Tuples of a page that a search looks at together. */
+#define SEARCH_FAN 8
+
 /* Where a reader stands among the ranges it was asked to read. */
 typedef struct ReadState
 {
@@ -189,30 +192,34 @@ btree_reader_read(BtreeReader *reader, const ReadRange *ranges, int n,
 }
 
 /*
- * The first tuple at or behind (key, start) on this page, from `low` on; one
- * more than the last if there is none.  Near ones are tried first if that is
- * likely to be short.
+ * The first tuple of the page, from `low` on, at or behind the range's
+ * beginning; one more than the last if there is none.
+ *
+ * Most of the time goes into waiting for main memory, so the tuples that the
+ * search might look at are fetched several at a time.
  */
 static OffsetNumber
-first_at_or_after(BtreeReader *reader, Page page, OffsetNumber low, OffsetNumber max,
-				  const ReadRange *range, bool near)
+search_page(BtreeReader *reader, Page page, OffsetNumber low, OffsetNumber high,
+			const ReadRange *range)
 {
-	OffsetNumber high = max + 1;
-	OffsetNumber step = 1;
-
-	while (near && low < high)
+	while (high - low >= SEARCH_FAN)
 	{
-		OffsetNumber probe = low + step - 1;
+		OffsetNumber step = (high - low) / SEARCH_FAN;
+		OffsetNumber first = low;
 
-		if (probe >= high)
-			break;
-		if (compare_keys(reader, page_tuple(page, probe), range->key, range->from) >= 0)
+		for (int i = 1; i < SEARCH_FAN; i++)
+			anshim_prefetch(page_tuple(page, first + i * step));
+		for (int i = 1; i < SEARCH_FAN; i++)
 		{
-			high = probe;
-			break;
+			OffsetNumber probe = first + i * step;
+
+			if (compare_keys(reader, page_tuple(page, probe), range->key, range->from) >= 0)
+			{
+				high = probe;
+				break;
+			}
+			low = probe + 1;
 		}
-		low = probe + 1;
-		step *= 2;
 	}
 	while (low < high)
 	{
@@ -224,6 +231,24 @@ first_at_or_after(BtreeReader *reader, Page page, OffsetNumber low, OffsetNumber
 			high = mid;
 	}
 	return low;
+}
+
+/*
+ * The same where the tuple is likely to be near `low`.
+ */
+static OffsetNumber
+search_near(BtreeReader *reader, Page page, OffsetNumber low, OffsetNumber high,
+			const ReadRange *range)
+{
+	for (OffsetNumber step = 1; low + step - 1 < high; step *= 2)
+	{
+		OffsetNumber probe = low + step - 1;
+
+		if (compare_keys(reader, page_tuple(page, probe), range->key, range->from) >= 0)
+			return search_page(reader, page, low, probe, range);
+		low = probe + 1;
+	}
+	return search_page(reader, page, low, high, range);
 }
 
 /*
@@ -302,7 +327,8 @@ collect_rows(BtreeReader *reader, Page page, ReadState *state)
 	{
 		const ReadRange *range = &state->ranges[state->at];
 
-		at = first_at_or_after(reader, page, at, max, range, !first);
+		at = first ? search_page(reader, page, at, max + 1, range) :
+			search_near(reader, page, at, max + 1, range);
 		if (at > max && !first)
 			return;				/* begins on another page */
 

@@ -3,21 +3,21 @@
  * btree_tree.c
  *	  The part of a B-tree above its leaves: which leaf to read
  *
- * Inner pages are copied once and searched without a lock from then on.  A
- * stale copy can only lead too far left, which moving right on the leaves
- * mends, as a descent in progress during a split would have to.  It cannot
- * lead to a page that was recycled for another purpose, since a deleted page
- * is kept until no snapshot is left that is older than its deletion, and the
- * caller's active snapshot, which is older than all our copies, is held as
- * long as they are.
+ * Ranges are sorted, so the search goes on from where the last one ended: a
+ * copy of the path's inner pages is kept, one a level, and searched without a
+ * lock.  A stale copy can only lead too far left, which moving right mends, as
+ * a descent in progress during a split would have to.  It cannot lead to a
+ * page that was recycled for another purpose, since a deleted page is kept
+ * until no snapshot is left that is older than its deletion, and the caller's
+ * active snapshot, which is older than all our copies, is held as long as they
+ * are.
  *
- * Since ranges are sorted, the search goes on from where the last one ended;
- * and since the inner pages are at hand, the leaves that will be read next are
- * known ahead: they are asked for early, from the disk if need be, else from
- * main memory, whose latency would otherwise be most of the cost of a short
- * range.  What was found ahead is a hint and nothing more.
+ * So the leaves that will be read next are known ahead: they are asked for
+ * early, from the disk if need be, else from main memory, whose latency would
+ * otherwise be most of the cost of a short range.  What was found ahead is a
+ * hint and nothing more.
  *
- * Memory: the copies are bounded by MAX_INNER_SLOTS pages an index.
+ * Memory: a page a level.
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -26,22 +26,22 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
 #include "utils/rel.h"
 
 #include "btree_tuple.h"
 #include "compat.h"
 
-/* Copies of inner pages that are kept of one index, at most. */
-#define MAX_INNER_SLOTS 2048
+/*
+ * What of a leaf is fetched ahead: where its line pointers are, at its
+ * beginning, and its links at the end.
+ */
+#define LINE_POINTER_BYTES 768
+#define CACHE_LINE 64
 
-/* What of a leaf is fetched ahead: every so many bytes of it. */
-#define PREFETCH_STEP 64
-
-static Page inner_page(BtreeReader *reader, BlockNumber block);
+static void read_inner_page(BtreeReader *reader, uint32 level, BlockNumber block);
 static OffsetNumber choose_item(BtreeReader *reader, Page page, OffsetNumber low,
 								Ident key, int64 start);
-static Page find_level_1(BtreeReader *reader, Ident key, int64 start);
+static void step_down(BtreeReader *reader, uint32 level, Ident key, int64 start);
 static BlockNumber find_leaf(BtreeReader *reader, Ident key, int64 start,
 							 IndexTuple *bound);
 
@@ -66,39 +66,32 @@ btree_tree_open(BtreeReader *reader)
 	reader->root_level = meta->btm_fastlevel;
 	UnlockReleaseBuffer(buffer);
 
-	/* an inner page has well over a hundred children, a good one 200 */
-	reader->inner_slots = pg_nextpower2_32(RelationGetNumberOfBlocks(reader->rel) / 64 + 16);
-	reader->inner_slots = Min(reader->inner_slots, MAX_INNER_SLOTS);
-	reader->inner = memory_alloc_zero(reader->memory, reader->inner_slots, sizeof(InnerPage));
+	reader->path = memory_alloc_zero(reader->memory, reader->root_level + 1, sizeof(PathPage));
+	for (uint32 level = 1; level <= reader->root_level; level++)
+		reader->path[level].page = memory_alloc(reader->memory, 1, BLCKSZ);
 }
 
 void
 btree_tree_close(BtreeReader *reader)
 {
-	for (int i = 0; i < reader->inner_slots; i++)
-		memory_free(reader->memory, reader->inner[i].page, 1, BLCKSZ);
-	memory_free(reader->memory, reader->inner, reader->inner_slots, sizeof(InnerPage));
+	for (uint32 level = 1; level <= reader->root_level; level++)
+		memory_free(reader->memory, reader->path[level].page, 1, BLCKSZ);
+	memory_free(reader->memory, reader->path, reader->root_level + 1, sizeof(PathPage));
 }
 
 /*
- * Our copy of an inner page, made if there is none.
+ * Let an inner page be the path's at this level.
  */
-static Page
-inner_page(BtreeReader *reader, BlockNumber block)
+static void
+read_inner_page(BtreeReader *reader, uint32 level, BlockNumber block)
 {
-	InnerPage  *slot = &reader->inner[block & (reader->inner_slots - 1)];
+	PathPage   *path = &reader->path[level];
+	Buffer		buffer = btree_lock_leaf(reader, block);
 
-	if (slot->page == NULL || slot->block != block)
-	{
-		Buffer		buffer = btree_lock_leaf(reader, block);
-
-		if (slot->page == NULL)
-			slot->page = memory_alloc(reader->memory, 1, BLCKSZ);
-		memcpy(slot->page, BufferGetPage(buffer), BLCKSZ);
-		slot->block = block;
-		UnlockReleaseBuffer(buffer);
-	}
-	return slot->page;
+	memcpy(path->page, BufferGetPage(buffer), BLCKSZ);
+	path->item = P_FIRSTDATAKEY(BTPageGetOpaque(path->page));
+	path->valid = true;
+	UnlockReleaseBuffer(buffer);
 }
 
 /*
@@ -132,36 +125,36 @@ choose_item(BtreeReader *reader, Page page, OffsetNumber low, Ident key, int64 s
 }
 
 /*
- * The page above the leaves that (key, start) belongs to.
+ * Move the path's page at this level, and all above as far as need be, to
+ * where (key, start) belongs, which is no earlier than the path is now.
  */
-static Page
-find_level_1(BtreeReader *reader, Ident key, int64 start)
+static void
+step_down(BtreeReader *reader, uint32 level, Ident key, int64 start)
 {
-	BlockNumber block = reader->root;
-	uint32		level = reader->root_level;
+	PathPage   *path = &reader->path[level];
 
-	for (;;)
+	if (!path->valid || beyond_page(reader, path->page, key, start))
 	{
-		Page		page = inner_page(reader, block);
-
-		if (beyond_page(reader, page, key, start))
-			block = BTPageGetOpaque(page)->btpo_next;
-		else if (level == 1)
+		if (level == reader->root_level)
 		{
-			reader->finger = block;
-			reader->finger_item = P_FIRSTDATAKEY(BTPageGetOpaque(page));
-			return page;
+			if (!path->valid)
+				read_inner_page(reader, level, reader->root);
 		}
 		else
 		{
-			OffsetNumber first = P_FIRSTDATAKEY(BTPageGetOpaque(page));
+			const PathPage *parent = &reader->path[level + 1];
 
-			block = BTreeTupleGetDownLink(page_tuple(page, choose_item(reader, page, first,
-																	   key, start)));
-			level--;
+			step_down(reader, level + 1, key, start);
+			read_inner_page(reader, level,
+							BTreeTupleGetDownLink(page_tuple(parent->page, parent->item)));
 		}
-		CHECK_FOR_INTERRUPTS();
+		while (beyond_page(reader, path->page, key, start))
+		{
+			CHECK_FOR_INTERRUPTS();
+			read_inner_page(reader, level, BTPageGetOpaque(path->page)->btpo_next);
+		}
 	}
+	path->item = choose_item(reader, path->page, path->item, key, start);
 }
 
 /*
@@ -172,28 +165,18 @@ find_level_1(BtreeReader *reader, Ident key, int64 start)
 static BlockNumber
 find_leaf(BtreeReader *reader, Ident key, int64 start, IndexTuple *bound)
 {
-	Page		page;
-	OffsetNumber first;
+	const PathPage *parent = &reader->path[1];
 
 	*bound = NULL;
 	if (reader->root_level == 0)
 		return reader->root;
 
-	page = reader->finger == P_NONE ? NULL : inner_page(reader, reader->finger);
-	if (page == NULL || beyond_page(reader, page, key, start))
-		page = find_level_1(reader, key, start);
-
-	/* the page may have been copied anew, and be another than it was */
-	first = P_FIRSTDATAKEY(BTPageGetOpaque(page));
-	if (reader->finger_item > PageGetMaxOffsetNumber(page) ||
-		!pivot_at_or_before(reader, page_tuple(page, reader->finger_item), key, start))
-		reader->finger_item = first;
-	reader->finger_item = choose_item(reader, page, reader->finger_item, key, start);
-	if (reader->finger_item < PageGetMaxOffsetNumber(page))
-		*bound = page_tuple(page, reader->finger_item + 1);
-	else if (!P_RIGHTMOST(BTPageGetOpaque(page)))
-		*bound = page_tuple(page, P_HIKEY);
-	return BTreeTupleGetDownLink(page_tuple(page, reader->finger_item));
+	step_down(reader, 1, key, start);
+	if (parent->item < PageGetMaxOffsetNumber(parent->page))
+		*bound = page_tuple(parent->page, parent->item + 1);
+	else if (!P_RIGHTMOST(BTPageGetOpaque(parent->page)))
+		*bound = page_tuple(parent->page, P_HIKEY);
+	return BTreeTupleGetDownLink(page_tuple(parent->page, parent->item));
 }
 
 /*
@@ -202,7 +185,8 @@ find_leaf(BtreeReader *reader, Ident key, int64 start, IndexTuple *bound)
 void
 btree_start(BtreeReader *reader)
 {
-	reader->finger = P_NONE;
+	for (uint32 level = 1; level <= reader->root_level; level++)
+		reader->path[level].valid = false;
 	reader->first_ahead = reader->nahead = 0;
 	reader->next_range = 0;
 }
@@ -247,8 +231,9 @@ btree_prefetch_leaf(BtreeReader *reader, BlockNumber block, LeafAhead *leaf)
 	{
 		const char *page = BufferGetBlock(leaf->recent);
 
-		for (int i = 0; i < BLCKSZ; i += PREFETCH_STEP)
+		for (int i = 0; i < LINE_POINTER_BYTES; i += CACHE_LINE)
 			anshim_prefetch(page + i);
+		anshim_prefetch(page + BLCKSZ - CACHE_LINE);
 	}
 }
 

@@ -20,11 +20,13 @@
 
 #include "btree_page.h"
 
-typedef struct InnerPage
+/* The copy of an inner page on the path to where the reader stands. */
+typedef struct PathPage
 {
-	BlockNumber block;
+	bool		valid;
+	OffsetNumber item;			/* the child below */
 	char	   *page;
-} InnerPage;
+} PathPage;
 
 /* Where a key column's value stands in an index tuple. */
 typedef struct KeyPlace
@@ -66,10 +68,7 @@ struct BtreeReader
 	/* the tree above the leaves */
 	BlockNumber root;			/* P_NONE: the index is empty */
 	uint32		root_level;
-	int			inner_slots;	/* a power of two */
-	InnerPage  *inner;			/* by block number */
-	BlockNumber finger;			/* level-1 page of the last search, or P_NONE */
-	OffsetNumber finger_item;
+	PathPage   *path;			/* by level, from 1 to root_level */
 
 	/* leaves to come: a ring */
 	LeafAhead	ahead[LEAVES_AHEAD];
