@@ -17,6 +17,7 @@ OBJS = \
 	src/crypto/handle.o \
 	src/crypto/key.o \
 	src/crypto/point.o \
+	src/crypto/probe.o \
 	src/crypto/secret.o \
 	src/exposure/air.o \
 	src/exposure/call.o \

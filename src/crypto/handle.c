@@ -35,6 +35,8 @@ static const ResourceOwnerDesc crypto_handle_desc =
 	.DebugPrint = NULL
 };
 
+static int	handles;
+
 static void
 release_handle(Datum res)
 {
@@ -57,6 +59,7 @@ crypto_handle_alloc(Size size, void (*release) (CryptoHandle *handle))
 	handle->release = release;
 	handle->owner = CurrentResourceOwner;
 	ResourceOwnerRemember(handle->owner, PointerGetDatum(handle), &crypto_handle_desc);
+	handles++;
 	return handle;
 }
 
@@ -74,6 +77,13 @@ crypto_handle_free(CryptoHandle *handle)
 	crypto_handle_keep(handle);
 	handle->release(handle);
 	pfree(handle);
+	handles--;
+}
+
+int
+crypto_handle_count(void)
+{
+	return handles;
 }
 
 /*

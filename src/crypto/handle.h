@@ -33,6 +33,9 @@ extern void *crypto_handle_alloc(Size size, void (*release) (CryptoHandle *handl
 extern void crypto_handle_keep(CryptoHandle *handle);
 extern void crypto_handle_free(CryptoHandle *handle);
 
+/* How many handles this backend holds, for tests. */
+extern int	crypto_handle_count(void);
+
 /* 38000, with OpenSSL's reason as DETAIL. */
 pg_noreturn extern void crypto_fail(const char *message);
 
