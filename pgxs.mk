@@ -80,7 +80,8 @@ SHLIB_LINK += -lcrypto	# src/crypto
 SHLIB_LINK += -lqrencode	# src/token
 
 DATA_built = anshim--$(ANSHIM_VERSION).sql
-EXTRA_CLEAN = anshim--*.sql $(OBJS:.o=.d)
+EXTRA_CLEAN = anshim--*.sql $(OBJS:.o=.d) demo-output \
+	build/check build/indent build/pg[0-9]*
 
 # make check has its own runner, which needs no running server.
 NO_INSTALLCHECK = 1

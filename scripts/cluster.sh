@@ -28,6 +28,10 @@ named() { printf '%s\n' "$TOP/build/clusters/$1"; }
 find_cluster() {
 	[ -f "$(named "$1")" ] || die "no cluster '$1' runs here; start it: $0 start $1"
 	CLUSTER=$(cat "$(named "$1")")
+	if [ ! -d "$CLUSTER" ]; then
+		rm "$(named "$1")"
+		die "cluster '$1' is gone"
+	fi
 	PG_CONFIG=$(cat "$CLUSTER/files/pg_config")
 	need build
 	use_cluster
@@ -57,7 +61,6 @@ start)
 	need build
 	stop_cluster_at_exit
 	start_cluster "${CLUSTER_CONF:-}"
-	printf '%s\n' "$PG_CONFIG" >"$CLUSTER/files/pg_config"
 	keep_cluster "$name"
 	;;
 psql)

@@ -25,8 +25,7 @@ done
 
 say "" "Files written:"
 find "$output" -type f -printf '  %p\n'
-if [ -n "${KEEP:-}" ]; then
-	printf '%s\n' "$PG_CONFIG" >"$CLUSTER/files/pg_config"
+if [ "${KEEP:-0}" != 0 ]; then
 	say "" "The cluster stays up:"
 	keep_cluster demo anshim_demo
 fi

@@ -254,12 +254,20 @@ stop_cluster() {
 	CLUSTER=
 }
 
-# A cluster that outlives its script has a name, by which cluster.sh finds it.
+# keep_cluster NAME [DATABASE]: a cluster that outlives its script has a name, by
+# which cluster.sh finds it; another one if that is taken.
 keep_cluster() {
-	mkdir -p "$TOP/build/clusters"
-	printf '%s\n' "$CLUSTER" >"$TOP/build/clusters/$1"
+	local names=$TOP/build/clusters name=$1 i=1
+
+	mkdir -p "$names"
+	while [ -f "$names/$name" ] && [ -d "$(cat "$names/$name")" ]; do
+		i=$((i + 1))
+		name=$1-$i
+	done
+	printf '%s\n' "$CLUSTER" >"$names/$name"
+	printf '%s\n' "$PG_CONFIG" >"$CLUSTER/files/pg_config"
 	say "psql:  $CLUSTER_BIN/psql -h $CLUSTER/socket -U postgres ${2:-postgres}" \
-		"stop:  $TOP/scripts/cluster.sh stop $1"
+		"stop:  $TOP/scripts/cluster.sh stop $name"
 	CLUSTER=
 }
 

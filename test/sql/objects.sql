@@ -59,7 +59,7 @@ ORDER BY 1;
 SELECT object, privilege_type
 FROM member JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid
 CROSS JOIN aclexplode(relacl) a
-WHERE grantee <> relowner AND privilege_type <> 'SELECT'
+WHERE grantee <> relowner AND privilege_type NOT IN ('SELECT', 'REFERENCES')
 ORDER BY 1, 2;
 
 -- Operator classes are whole.
