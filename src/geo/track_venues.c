@@ -125,10 +125,8 @@ anshim_track_venues(PG_FUNCTION_ARGS)
 	Relation	log;
 	Relation	rel;
 
-	non_null_argument(fcinfo, 2, "venue");
-	non_null_argument(fcinfo, 3, "location");
-	names.venue = NameStr(*PG_GETARG_NAME(2));
-	names.location = NameStr(*PG_GETARG_NAME(3));
+	names.venue = NameStr(*name_argument(fcinfo, 2, "venue"));
+	names.location = NameStr(*name_argument(fcinfo, 3, "location"));
 	log = owned_table_open(visits, "anshim.track_venues()");
 	tracked_record(log, &record);
 	names.visits = relation_sql_name(log);

@@ -218,6 +218,8 @@ venues_metres_check(const VenuesTable *table)
 						   table->location, table->sql_name, (long long) srid) :
 				 errdetail("Column %s of table %s has SRID %lld, whose unit is another one, such as degrees.",
 						   table->location, table->sql_name, (long long) srid),
+				 answer[0] == 0 ?
+				 errhint("Say with ST_SetSRID() which system they are in, or add it to spatial_ref_sys.") :
 				 errhint("Use a column of type geography: ALTER TABLE %s ALTER COLUMN %s TYPE %s.geography USING %s.ST_Transform(%s, 4326)::%s.geography;",
 						 table->sql_name, table->location, table->postgis, table->postgis,
 						 table->location, table->postgis)));

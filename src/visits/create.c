@@ -166,7 +166,7 @@ days_error_callback(void *arg)
 
 	if (geterrcode() == ERRCODE_INVALID_OBJECT_DEFINITION ||
 		geterrcode() == ERRCODE_DUPLICATE_TABLE)
-		errhint("The days of this log begin at midnight in time zone %s; give time_zone if its partitions begin otherwise.",
+		errhint("Days were to begin at midnight in time zone %s; let them begin as those of the partitions that are there.",
 				span->time_zone);
 	else if (geterrcode() == ERRCODE_CHECK_VIOLATION)
 		errhint("Detach the default partition, add the days, and insert its rows again.");
@@ -258,7 +258,7 @@ anshim_create_visit_log(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("anshim.create_visit_log()");
 	PreventCommandDuringRecovery("anshim.create_visit_log()");
-	non_null_argument(fcinfo, 0, "name");
+	non_null_argument(fcinfo, 0, "name", "Name the table to make.");
 	record.max_stay = length_argument(fcinfo, 3, "max_stay");
 	record.default_stay = length_argument(fcinfo, 4, "default_stay");
 	check_stays(record.max_stay, record.default_stay);
@@ -300,7 +300,7 @@ anshim_add_days(PG_FUNCTION_ARGS)
 	int			added;
 	int			level;
 
-	non_null_argument(fcinfo, 1, "days");
+	non_null_argument(fcinfo, 1, "days", "Use a range such as '[2021-01-01, 2021-02-01)'.");
 	rel = owned_table_open(relid, "anshim.add_days()");
 	tracked_record(rel, &record);
 	if (!log_days_partitioned(rel, &record))

@@ -74,20 +74,26 @@ check_rights(Relation rel, const LogRecord *record, const LogColumns *columns)
 				 errmsg("row-level security of visit log \"%s\" applies to user \"%s\"",
 						RelationGetRelationName(rel), GetUserNameFromId(GetUserId(), false)),
 				 errdetail("A trace reads the log's indexes, to which policies cannot be applied."),
-				 errhint("Let a role with BYPASSRLS trace, or the table's owner in a SECURITY DEFINER function.")));
+				 errhint("Let a role with BYPASSRLS trace, perhaps in a SECURITY DEFINER function.")));
 }
 
 static void
 read_record(Relation rel, LogRecord *record)
 {
-	if (log_record_read(get_namespace_name(RelationGetNamespace(rel)),
-						RelationGetRelationName(rel), record))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("table \"%s\" is not tracked as a visit log", RelationGetRelationName(rel)),
-			 errhint("Its owner can track it: SELECT anshim.track_visits(%s);",
-					 quote_literal_cstr(relation_sql_name(rel)))));
+	if (!log_record_read(get_namespace_name(RelationGetNamespace(rel)),
+						 RelationGetRelationName(rel), record))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is not tracked as a visit log", RelationGetRelationName(rel)),
+				 errhint("Its owner can track it: SELECT anshim.track_visits(%s);",
+						 quote_literal_cstr(relation_sql_name(rel)))));
+	if (record->default_stay <= 0 || record->max_stay < record->default_stay)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("what is recorded of visit log \"%s\" makes no sense", RelationGetRelationName(rel)),
+				 errdetail("Its stays have to be positive lengths of time without months, and default_stay at most max_stay."),
+				 errhint("Its owner can mend it: SELECT anshim.track_visits(%s);",
+						 quote_literal_cstr(relation_sql_name(rel)))));
 }
 
 static void

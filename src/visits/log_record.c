@@ -97,15 +97,13 @@ begin_scan(Relation table, const char *schema_name, const char *table_name,
 							  NULL, 2, keys);
 }
 
-static void
-read_length(Datum value, const char *table_name, int64 *length)
+/* Somebody may have written to the table by hand: 0 for what is no length. */
+static int64
+read_length(Datum value)
 {
-	if (!interval_to_length(DatumGetIntervalP(value), length) || *length <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("recorded stay of visit log \"%s\" is not a positive length of time",
-						table_name),
-				 errhint("Call anshim.track_visits() again.")));
+	int64		length;
+
+	return interval_to_length(DatumGetIntervalP(value), &length) ? length : 0;
 }
 
 static void
@@ -123,8 +121,8 @@ deform_record(Relation table, HeapTuple tuple, LogRecord *record)
 	COPY_NAME(COLUMN_VENUE, venue);
 	COPY_NAME(COLUMN_ENTERED_AT, entered_at);
 	COPY_NAME(COLUMN_LEFT_AT, left_at);
-	read_length(values[COLUMN_MAX_STAY - 1], NameStr(record->table_name), &record->max_stay);
-	read_length(values[COLUMN_DEFAULT_STAY - 1], NameStr(record->table_name), &record->default_stay);
+	record->max_stay = read_length(values[COLUMN_MAX_STAY - 1]);
+	record->default_stay = read_length(values[COLUMN_DEFAULT_STAY - 1]);
 	record->has_venues = !nulls[COLUMN_VENUES_SCHEMA - 1] &&
 		!nulls[COLUMN_VENUES_TABLE - 1] && !nulls[COLUMN_VENUES_VENUE - 1] &&
 		!nulls[COLUMN_VENUES_LOCATION - 1];

@@ -23,6 +23,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -49,19 +50,19 @@ typedef struct Repair
  */
 
 void
-non_null_argument(FunctionCallInfo fcinfo, int number, const char *name)
+non_null_argument(FunctionCallInfo fcinfo, int number, const char *name, const char *hint)
 {
 	if (PG_ARGISNULL(number))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", name),
-				 errhint("Leave the argument out to get its default.")));
+				 errhint("%s", hint)));
 }
 
-static Name
+Name
 name_argument(FunctionCallInfo fcinfo, int number, const char *name)
 {
-	non_null_argument(fcinfo, number, name);
+	non_null_argument(fcinfo, number, name, "Leave the argument out to get its default.");
 	return PG_GETARG_NAME(number);
 }
 
@@ -71,13 +72,18 @@ length_argument(FunctionCallInfo fcinfo, int number, const char *name)
 	Interval   *interval;
 	int64		length;
 
-	non_null_argument(fcinfo, number, name);
+	non_null_argument(fcinfo, number, name, "Leave the argument out to get its default.");
 	interval = PG_GETARG_INTERVAL_P(number);
-	if (!interval_to_length(interval, &length))
+	if (interval->month != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s must be a length of time without months", name),
 				 errdetail("A month has no fixed length; a day counts as 24 hours."),
+				 errhint("Use an interval such as '24 hours'.")));
+	if (!interval_to_length(interval, &length))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERVAL_FIELD_OVERFLOW),
+				 errmsg("%s is out of range", name),
 				 errhint("Use an interval such as '24 hours'.")));
 	if (length <= 0)
 		ereport(ERROR,
@@ -90,11 +96,7 @@ length_argument(FunctionCallInfo fcinfo, int number, const char *name)
 Oid
 relation_argument(FunctionCallInfo fcinfo, int number, const char *name)
 {
-	if (PG_ARGISNULL(number))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name),
-				 errhint("Name a table.")));
+	non_null_argument(fcinfo, number, name, "Name a table.");
 	return PG_GETARG_OID(number);
 }
 
@@ -182,13 +184,17 @@ long_stay_useful(const LogRecord *record, int64 long_stay)
 	return long_stay >= record->default_stay && long_stay < record->max_stay;
 }
 
+static char *
+new_index_name(Relation rel, const char *label)
+{
+	return ChooseRelationName(RelationGetRelationName(rel), NULL, label,
+							  RelationGetNamespace(rel), false);
+}
+
 static void
 plan_index(Repair *repair, Relation rel, const LogRecord *record,
-		   const char *label, const char *first, const char *third, const char *where)
+		   const char *name, const char *first, const char *third, const char *where)
 {
-	char	   *name = ChooseRelationName(RelationGetRelationName(rel), NULL, label,
-										  RelationGetNamespace(rel), false);
-
 	repair->statements = lappend(repair->statements,
 								 psprintf("CREATE INDEX %s ON %s USING btree (%s, %s, %s) INCLUDE (%s)%s",
 										  quote_identifier(name), relation_sql_name(rel),
@@ -212,6 +218,7 @@ plan_indexes(Repair *repair, Relation rel, const LogRecord *record,
 {
 	IndexPattern pattern;
 	bool		found[INDEX_LONG_STAYS + 1] = {0};
+	char	   *freed_name = NULL;
 	List	   *oids = RelationGetIndexList(rel);
 	ListCell   *lc;
 
@@ -224,20 +231,23 @@ plan_indexes(Repair *repair, Relation rel, const LogRecord *record,
 		IndexShape	shape = index_shape(index, &pattern, &left_attno, &long_stay);
 
 		if (shape == INDEX_LONG_STAYS && !long_stay_useful(record, long_stay))
+		{
 			plan_index_drop(repair, index);
+			freed_name = pstrdup(RelationGetRelationName(index));
+		}
 		else
 			found[shape] = true;
 		index_close(index, AccessShareLock);
 	}
 	if (!found[INDEX_BY_VENUE])
-		plan_index(repair, rel, record, "by_venue", NameStr(record->venue),
+		plan_index(repair, rel, record, new_index_name(rel, "by_venue"), NameStr(record->venue),
 				   NameStr(record->subject), "");
 	if (!found[INDEX_BY_SUBJECT])
-		plan_index(repair, rel, record, "by_subject", NameStr(record->subject),
+		plan_index(repair, rel, record, new_index_name(rel, "by_subject"), NameStr(record->subject),
 				   NameStr(record->venue), "");
 	if (!found[INDEX_LONG_STAYS] && long_stay_useful(record, long_stay_wanted(record)))
-		plan_index(repair, rel, record, "long_stays", NameStr(record->venue),
-				   NameStr(record->subject),
+		plan_index(repair, rel, record, freed_name ? freed_name : new_index_name(rel, "long_stays"),
+				   NameStr(record->venue), NameStr(record->subject),
 				   psprintf(" WHERE %s - %s > interval '%s'",
 							quote_identifier(NameStr(record->left_at)),
 							quote_identifier(NameStr(record->entered_at)),
@@ -247,6 +257,19 @@ plan_indexes(Repair *repair, Relation rel, const LogRecord *record,
 /*
  * track_visits()
  */
+
+/* A partition may be a log of its own; its parent's rules are its own too. */
+static void
+check_no_child(Relation rel)
+{
+	if (!rel->rd_rel->relispartition && has_superclass(RelationGetRelid(rel)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("inheritance child \"%s\" cannot be a visit log",
+						RelationGetRelationName(rel)),
+				 errhint("Use a partitioned table instead, or ALTER TABLE %s NO INHERIT its parents.",
+						 relation_sql_name(rel))));
+}
 
 /* Subject and venue must have an order that the engine can work with. */
 static void
@@ -309,6 +332,7 @@ track_table(Relation rel, LogRecord *record)
 
 	namestrcpy(&record->schema_name, get_namespace_name(RelationGetNamespace(rel)));
 	namestrcpy(&record->table_name, RelationGetRelationName(rel));
+	check_no_child(rel);
 	log_columns_find(rel, record, true, &columns);
 	check_keys(rel, &columns);
 	check_parts(rel, record);

@@ -15,7 +15,9 @@
 #include "log_record.h"
 
 /* Arguments by their number, and their names for messages; null is refused. */
-extern void non_null_argument(FunctionCallInfo fcinfo, int number, const char *name);
+extern void non_null_argument(FunctionCallInfo fcinfo, int number, const char *name,
+							  const char *hint);
+extern Name name_argument(FunctionCallInfo fcinfo, int number, const char *name);
 extern Oid	relation_argument(FunctionCallInfo fcinfo, int number, const char *name);
 
 /* An interval's microseconds, more than 0 */
