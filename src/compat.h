@@ -36,8 +36,8 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
-/* PostgreSQL 16 brought murmurhash64() (common/hashfn.h). */
-#if PG_VERSION_NUM < 160000
+/* PostgreSQL 17 brought murmurhash64() (common/hashfn.h). */
+#if PG_VERSION_NUM < 170000
 static inline uint64
 murmurhash64(uint64 data)
 {
