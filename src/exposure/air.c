@@ -54,8 +54,8 @@ typedef struct Sweep
 	pairingheap *heap;			/* by infector */
 } Sweep;
 
-static void list_venues(Trace *trace);
 static void group_pieces(Trace *trace);
+static void leave_out_old_air(VenueAir *air, Piece *pieces, const SpanList *covered);
 static void sweep_venue(Sweep *sweep, const Piece *pieces, Size n);
 static void add_strip(Sweep *sweep, Span span, int32 infector);
 static void ask_stretches(Sweep *sweep, int32 tag);
@@ -93,30 +93,31 @@ trace_build_air(Trace *trace)
 {
 	Sweep		sweep = {0};
 
-	list_venues(trace);
 	group_pieces(trace);
+	trace->nfresh = 0;
 
 	sweep.trace = trace;
 	sweep.heap = pairingheap_allocate(smaller_infector, NULL);
 	for (Size i = 0; i < trace->nairs; i++)
 	{
 		VenueAir   *air = &trace->airs[i];
-		VenueState *state = &trace->venue_states[air->venue];
+		Venue	   *venue = trace_venue(trace, air->venue);
 		Piece	   *pieces = trace->pieces + air->first_piece;
 
 		CHECK_FOR_INTERRUPTS();
-		state->scratch = 0;
+		leave_out_old_air(air, pieces, &venue->covered);
+		trace->nfresh += air->npieces;
 		piece_sort(pieces, air->npieces);
 
 		sweep.air = air;
-		sweep.covered = &state->covered;
+		sweep.covered = &venue->covered;
 		sweep.next_covered = 0;
 		sweep.stretches.n = 0;
 		air->first = trace->nstrips;
 		sweep_venue(&sweep, pieces, air->npieces);
 		air->n = trace->nstrips - air->first;
 		ask_stretches(&sweep, i);
-		span_list_unite(trace->memory, &state->covered,
+		span_list_unite(trace->memory, &venue->covered,
 						sweep.stretches.spans, sweep.stretches.n);
 	}
 
@@ -127,61 +128,67 @@ trace_build_air(Trace *trace)
 }
 
 /*
- * Fill trace->airs with the venues that have pieces, sorted; a venue's scratch
- * field counts its pieces then.
- */
-static void
-list_venues(Trace *trace)
-{
-	for (Size i = 0; i < trace->npieces; i++)
-	{
-		VenueState *state = &trace->venue_states[trace->pieces[i].venue];
-
-		if ((i & 0xFFFF) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (state->scratch++ == 0)
-		{
-			memory_reserve(trace->memory, trace->airs, trace->nairs, trace->airs_size, 1);
-			trace->airs[trace->nairs++].venue = trace->pieces[i].venue;
-		}
-	}
-	venue_air_sort(trace->airs, trace->nairs, trace);
-}
-
-/*
- * Bring the pieces into the order of trace->airs: a counting sort.  A venue's
- * scratch field says which of the airs is its.
+ * Fill trace->airs with the venues that have pieces, sorted, and bring the
+ * pieces into their order: a counting sort.
  */
 static void
 group_pieces(Trace *trace)
 {
-	Piece	   *grouped;
+	Size		nvenues = trace->venues->size;
+	uint32	   *counts = memory_alloc_zero(trace->memory, nvenues, sizeof(uint32));
+	Size	   *places = memory_alloc(trace->memory, nvenues, sizeof(Size));
 	Size		size = trace->npieces;
+	Piece	   *grouped = memory_alloc(trace->memory, size, sizeof(Piece));
 	Size		at = 0;
+
+	for (Size i = 0; i < trace->npieces; i++)
+	{
+		int32		venue = trace->pieces[i].venue;
+
+		if ((i & 0xFFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (counts[venue]++ == 0)
+		{
+			memory_reserve(trace->memory, trace->airs, trace->nairs, trace->airs_size, 1);
+			trace->airs[trace->nairs++].venue = venue;
+		}
+	}
+	venue_air_sort(trace->airs, trace->nairs, trace);
 
 	for (Size i = 0; i < trace->nairs; i++)
 	{
 		VenueAir   *air = &trace->airs[i];
 
-		air->first_piece = at;
-		air->npieces = 0;
-		at += trace->venue_states[air->venue].scratch;
-		trace->venue_states[air->venue].scratch = i;
+		air->first_piece = places[air->venue] = at;
+		air->npieces = counts[air->venue];
+		at += air->npieces;
 	}
-
-	grouped = memory_alloc(trace->memory, size, sizeof(Piece));
 	for (Size i = 0; i < trace->npieces; i++)
 	{
-		const Piece *piece = &trace->pieces[i];
-		VenueAir   *air = &trace->airs[trace->venue_states[piece->venue].scratch];
-
 		if ((i & 0xFFFF) == 0)
 			CHECK_FOR_INTERRUPTS();
-		grouped[air->first_piece + air->npieces++] = *piece;
+		grouped[places[trace->pieces[i].venue]++] = trace->pieces[i];
 	}
+
+	memory_free(trace->memory, counts, nvenues, sizeof(uint32));
+	memory_free(trace->memory, places, nvenues, sizeof(Size));
 	memory_free(trace->memory, trace->pieces, trace->pieces_size, sizeof(Piece));
 	trace->pieces = grouped;
 	trace->pieces_size = size;
+}
+
+/*
+ * Drop the pieces with nothing but old air.
+ */
+static void
+leave_out_old_air(VenueAir *air, Piece *pieces, const SpanList *covered)
+{
+	Size		kept = 0;
+
+	for (Size i = 0; i < air->npieces; i++)
+		if (!span_list_covers(covered, pieces[i].air.from, pieces[i].air.to))
+			pieces[kept++] = pieces[i];
+	air->npieces = kept;
 }
 
 /*

@@ -133,7 +133,7 @@ take_stays(void *arg, const Visit *visits, int n)
 		stay.span = span_intersect(trace_visit_span(trace, &visits[i]), contacts->during);
 		if (span_is_empty(stay.span))
 			continue;
-		stay.venue = trace_venue(trace, visits[i].other);
+		stay.venue = ident_table_add(trace->venues, visits[i].other);
 		memory_reserve(trace->memory, contacts->stays, contacts->nstays,
 					   contacts->stays_size, 1);
 		contacts->stays[contacts->nstays++] = stay;
@@ -151,17 +151,17 @@ spread_air(Contacts *contacts)
 	for (Size i = 0; i < contacts->nstays; i++)
 	{
 		int32		venue = contacts->stays[i].venue;
-		const VenueState *state;
+		const Venue *at;
 
 		CHECK_FOR_INTERRUPTS();
 		add_reach(contacts, i, venue, 0);
 		if (trace->proximity == NULL)
 			continue;
 		trace_ask_neighbours(trace, &venue, 1);
-		state = &trace->venue_states[venue];
-		for (int32 j = 0; j < state->nnear; j++)
-			add_reach(contacts, i, trace->near[state->first_near + j].venue,
-					  trace->near[state->first_near + j].metres);
+		at = trace_venue(trace, venue);
+		for (int32 j = 0; j < at->nnear; j++)
+			add_reach(contacts, i, trace->near[at->first_near + j].venue,
+					  trace->near[at->first_near + j].metres);
 	}
 }
 

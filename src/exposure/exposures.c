@@ -146,22 +146,22 @@ static void
 return_exposures(Call *call, Trace *trace)
 {
 	call_begin_rows(call);
-	for (Size i = 0; i < trace->nstates; i++)
+	for (int32 i = 0; i < trace->subjects->size; i++)
 	{
-		const SubjectState *state = &trace->states[i];
+		const Subject *subject = trace_subject(trace, i);
 		const Record *record;
 		MemoryContext old;
 		Datum		values[5];
 		bool		nulls[5] = {0};
 
-		if (state->record < 0)
+		if (subject->record < 0)
 			continue;
-		record = &trace->records[state->record];
+		record = &trace->records[subject->record];
 		old = MemoryContextSwitchTo(call->row_context);
-		values[0] = ident_to_datum(&trace->log->subject, ident_table_get(trace->subjects, i));
-		values[1] = Int32GetDatum(state->degree);
+		values[0] = ident_to_datum(&trace->log->subject, subject->ident);
+		values[1] = Int32GetDatum(subject->degree);
 		values[2] = TimestampTzGetDatum(time_to_timestamp(trace->rules.backward ?
-														  -state->time : state->time));
+														  -subject->time : subject->time));
 		values[3] = ident_to_datum(&trace->log->subject,
 								   ident_table_get(trace->subjects, record->via));
 		values[4] = ident_to_datum(&trace->log->venue,
@@ -182,11 +182,11 @@ return_paths(Call *call, Trace *trace)
 									sizeof(int32));
 
 	call_begin_rows(call);
-	for (Size i = 0; i < trace->nstates; i++)
+	for (int32 i = 0; i < trace->subjects->size; i++)
 	{
 		int			n = 0;
 
-		for (int32 at = trace->states[i].record; at >= 0; at = trace->records[at].via_record)
+		for (int32 at = trace_subject(trace, i)->record; at >= 0; at = trace->records[at].via_record)
 			hops[n++] = at;
 		for (int step = 1; step <= n; step++)
 		{

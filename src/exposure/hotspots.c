@@ -228,8 +228,7 @@ take_visits(void *arg, const Visit *visits, int n)
 			continue;
 
 		subject = ident_table_add(trace->subjects, visit->other);
-		trace_extend_states(trace);
-		if (trace->states[subject].time == TIME_MIN)
+		if (trace_subject(trace, subject)->time == TIME_MIN)
 			continue;			/* a case */
 		for (; low < end && hotspots->spots[low].span.from < visit->end; low++)
 		{

@@ -5,8 +5,6 @@
  *
  * Asks the source where the level's infectors were, and turns each stay into
  * the air that it makes infectious, at the venue itself and at those near it.
- * Air that an older level made infectious already is dropped at once: whoever
- * an infector could reach there was reached then, no later; see air.c.
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -25,7 +23,6 @@
 static SubjectQuestion *make_questions(Trace *trace);
 static void take_stays(void *arg, const Visit *visits, int n);
 static void take_stay(Trace *trace, const Visit *visit, int32 venue);
-static void take_piece(Trace *trace, int32 infector, int32 venue, Span piece);
 static void share_air(Trace *trace);
 
 /*
@@ -81,7 +78,8 @@ take_stays(void *arg, const Visit *visits, int n)
 	{
 		int			batch = Min(n - done, STAYS_BATCH);
 
-		trace_venues(trace, &visits[done].other, sizeof(Visit), batch, venues);
+		ident_table_add_many(trace->venues, &visits[done].other, sizeof(Visit), batch,
+							 venues);
 		for (int i = 0; i < batch; i++)
 			take_stay(trace, &visits[done + i], venues[i]);
 	}
@@ -98,11 +96,14 @@ take_stay(Trace *trace, const Visit *visit, int32 venue)
 	Span		stay = span_intersect(trace_visit_span(trace, visit), infector->infectious);
 
 	if (infector->periods == NULL)
-		take_piece(trace, visit->tag, venue, stay);
+		trace_add_piece(trace, visit->tag, venue, trace_air(trace, stay));
 	else
 		for (Size i = 0; i < infector->periods->n; i++)
-			take_piece(trace, visit->tag, venue,
-					   span_intersect(stay, infector->periods->spans[i]));
+		{
+			Span		piece = span_intersect(stay, infector->periods->spans[i]);
+
+			trace_add_piece(trace, visit->tag, venue, trace_air(trace, piece));
+		}
 }
 
 /*
@@ -124,30 +125,16 @@ trace_air(const Trace *trace, Span piece)
 }
 
 /*
- * Keep a piece, unless it is empty or its air is old.
- */
-static void
-take_piece(Trace *trace, int32 infector, int32 venue, Span piece)
-{
-	Span		air = trace_air(trace, piece);
-
-	if (span_is_empty(air))
-		return;
-
-	/* with neighbours, old air is looked for when those are known */
-	if (trace->proximity ||
-		!span_list_covers(&trace->venue_states[venue].covered, air.from, air.to))
-		trace_add_piece(trace, infector, venue, air);
-}
-
-/*
- * Add the air of one stay at one venue to the level's pieces.
+ * Add the air of one stay at one venue to the level's pieces, unless it is
+ * empty.
  */
 void
 trace_add_piece(Trace *trace, int32 infector, int32 venue, Span air)
 {
 	Piece	   *piece;
 
+	if (span_is_empty(air))
+		return;
 	memory_reserve(trace->memory, trace->pieces, trace->npieces, trace->pieces_size, 1);
 	piece = &trace->pieces[trace->npieces++];
 	piece->air = air;
@@ -163,7 +150,6 @@ share_air(Trace *trace)
 {
 	Size		n = trace->npieces;
 	int32	   *venues = memory_alloc(trace->memory, n, sizeof(int32));
-	Size		kept = 0;
 
 	for (Size i = 0; i < n; i++)
 		venues[i] = trace->pieces[i].venue;
@@ -173,30 +159,13 @@ share_air(Trace *trace)
 	for (Size i = 0; i < n; i++)
 	{
 		Piece		piece = trace->pieces[i];
-		const VenueState *state = &trace->venue_states[piece.venue];
+		const Venue *venue = trace_venue(trace, piece.venue);
 
 		CHECK_FOR_INTERRUPTS();
-		for (int32 j = 0; j < state->nnear; j++)
-		{
-			int32		near = trace->near[state->first_near + j].venue;
-
-			if (!span_list_covers(&trace->venue_states[near].covered,
-								  piece.air.from, piece.air.to))
-				trace_add_piece(trace, piece.infector, near, piece.air);
-		}
+		for (int32 j = 0; j < venue->nnear; j++)
+			trace_add_piece(trace, piece.infector,
+							trace->near[venue->first_near + j].venue, piece.air);
 	}
-
-	/* now the venues' own air, like that of others, unless it is old */
-	for (Size i = 0; i < trace->npieces; i++)
-	{
-		const Piece *piece = &trace->pieces[i];
-
-		if (i < n && span_list_covers(&trace->venue_states[piece->venue].covered,
-									  piece->air.from, piece->air.to))
-			continue;
-		trace->pieces[kept++] = *piece;
-	}
-	trace->npieces = kept;
 }
 
 /*
@@ -214,12 +183,12 @@ trace_ask_neighbours(Trace *trace, const int32 *venues, Size n)
 
 	for (Size i = 0; i < n; i++)
 	{
-		VenueState *state = &trace->venue_states[venues[i]];
+		Venue	   *venue = trace_venue(trace, venues[i]);
 
-		if (state->asked)
+		if (venue->asked)
 			continue;
-		state->asked = true;
-		asked[nasked] = ident_table_get(trace->venues, venues[i]);
+		venue->asked = true;
+		asked[nasked] = venue->ident;
 		numbers[nasked++] = venues[i];
 	}
 	if (nasked > 0)
@@ -227,12 +196,12 @@ trace_ask_neighbours(Trace *trace, const int32 *venues, Size n)
 		nfound = proximity_neighbours(trace->proximity, asked, nasked, &found);
 		for (int i = 0; i < nfound; i++)
 		{
-			int32		near = trace_venue(trace, found[i].other);
-			VenueState *state = &trace->venue_states[numbers[found[i].venue]];
+			int32		near = ident_table_add(trace->venues, found[i].other);
+			Venue	   *venue = trace_venue(trace, numbers[found[i].venue]);
 
 			memory_reserve(trace->memory, trace->near, trace->nnear, trace->near_size, 1);
-			if (state->nnear++ == 0)
-				state->first_near = trace->nnear;
+			if (venue->nnear++ == 0)
+				venue->first_near = trace->nnear;
 			trace->near[trace->nnear].venue = near;
 			trace->near[trace->nnear++].metres = found[i].metres;
 		}

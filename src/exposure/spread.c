@@ -30,7 +30,6 @@
 
 #include "miscadmin.h"
 
-#include "compat.h"
 #include "trace.h"
 
 /* Visits that are looked at together. */
@@ -56,14 +55,14 @@ typedef struct Spread
 
 	int			n;
 	Found		found[FOUND_BATCH];
-	int32		ids[FOUND_BATCH];
+	int32		subjects[FOUND_BATCH];
 } Spread;
 
 static void take_visits(void *arg, const Visit *visits, int n);
 static bool meet_air(Spread *spread, const Visit *visit, Found *found);
 static Size find_strip(Spread *spread, const VenueAir *air, int32 number, int64 from);
 static void reach_found(Spread *spread);
-static void reach(Trace *trace, int32 subject, const Found *found);
+static void reach(Trace *trace, int32 number, const Found *found);
 
 /*
  * Ask who was in the level's air, and keep records of them.
@@ -190,12 +189,9 @@ reach_found(Spread *spread)
 	Trace	   *trace = spread->trace;
 
 	ident_table_add_many(trace->subjects, &spread->found[0].subject, sizeof(Found),
-						 spread->n, spread->ids);
-	trace_extend_states(trace);
+						 spread->n, spread->subjects);
 	for (int i = 0; i < spread->n; i++)
-		anshim_prefetch(&trace->states[spread->ids[i]]);
-	for (int i = 0; i < spread->n; i++)
-		reach(trace, spread->ids[i], &spread->found[i]);
+		reach(trace, spread->subjects[i], &spread->found[i]);
 	spread->n = 0;
 }
 
@@ -204,16 +200,16 @@ reach_found(Spread *spread)
  * or by a smaller infector or venue at the same time at this same level.
  */
 static void
-reach(Trace *trace, int32 subject, const Found *found)
+reach(Trace *trace, int32 number, const Found *found)
 {
-	SubjectState *state = &trace->states[subject];
+	Subject    *subject = trace_subject(trace, number);
 	Record	   *record = NULL;
 
-	if (found->time > state->time)
+	if (found->time > subject->time)
 		return;
-	if (state->record >= 0 && trace->records[state->record].level == trace->level)
-		record = &trace->records[state->record];
-	if (found->time == state->time &&
+	if (subject->record >= 0 && trace->records[subject->record].level == trace->level)
+		record = &trace->records[subject->record];
+	if (found->time == subject->time &&
 		(record == NULL || found->infector > record->via ||
 		 (found->infector == record->via && found->air >= record->venue)))
 		return;
@@ -228,14 +224,14 @@ reach(Trace *trace, int32 subject, const Found *found)
 		memory_reserve(trace->memory, trace->records, trace->nrecords,
 					   trace->records_size, 1);
 		record = &trace->records[trace->nrecords];
-		record->subject = subject;
+		record->subject = number;
 		record->level = trace->level;
-		record->older = state->record;
-		state->record = trace->nrecords++;
-		if (state->degree == 0)
-			state->degree = trace->level;
+		record->older = subject->record;
+		subject->record = trace->nrecords++;
+		if (subject->degree == 0)
+			subject->degree = trace->level;
 	}
-	record->time = state->time = found->time;
+	record->time = subject->time = found->time;
 	record->via = found->infector;
 	record->venue = found->air;
 }

@@ -13,8 +13,8 @@
  * of hops each of which happened while the infector was infectious through
  * the chain's own earlier hop.
  *
- * Invariants, between levels: states[y].time is T(y), and the time of
- * records[states[y].record]; a venue's `covered` is all air that the levels
+ * Invariants, between levels: a subject's time is T(y), and the time of her
+ * record, which is her newest; a venue's `covered` is all air that the levels
  * so far made infectious there.
  *
  * Memory: all in trace->memory; the arrays of a level are used again in the
@@ -28,7 +28,6 @@
 
 #include "miscadmin.h"
 #include "portability/instr_time.h"
-#include "storage/shmem.h"
 #include "utils/memutils.h"
 
 #include "stats.h"
@@ -37,6 +36,9 @@
 static void close_level(Trace *trace);
 static void choose_infectors(Trace *trace);
 static void sort_infectors(Trace *trace);
+
+static const Subject new_subject = {.time = TIME_MAX, .record = -1};
+static const Venue new_venue = {0};
 
 #define ST_SORT infector_sort
 #define ST_ELEMENT_TYPE Infector
@@ -62,8 +64,8 @@ trace_begin(VisitLog *log, const TraceRules *rules)
 	trace->source = btree_source_create(memory, log);
 	if (rules->within > 0)
 		trace->proximity = proximity_open(memory, log, rules->within);
-	trace->subjects = ident_table_create(memory, &log->subject);
-	trace->venues = ident_table_create(memory, &log->venue);
+	trace->subjects = ident_table_create(memory, &log->subject, sizeof(Subject), &new_subject);
+	trace->venues = ident_table_create(memory, &log->venue, sizeof(Venue), &new_venue);
 	return trace;
 }
 
@@ -81,57 +83,6 @@ trace_end(Trace *trace)
 }
 
 /*
- * Give every subject that has a number a state.
- */
-void
-trace_extend_states(Trace *trace)
-{
-	Size		n = ident_table_size(trace->subjects);
-
-	if (trace->nstates >= n)
-		return;
-	memory_reserve(trace->memory, trace->states, trace->nstates, trace->states_size,
-				   n - trace->nstates);
-	for (; trace->nstates < n; trace->nstates++)
-	{
-		SubjectState *state = &trace->states[trace->nstates];
-
-		state->time = TIME_MAX;
-		state->record = -1;
-		state->degree = 0;
-	}
-}
-
-/*
- * The numbers of n venues, `stride` bytes apart, which all have states then.
- */
-void
-trace_venues(Trace *trace, const Ident *first, Size stride, int n, int32 *numbers)
-{
-	Size		have = trace->nvenue_states;
-	Size		want;
-
-	ident_table_add_many(trace->venues, first, stride, n, numbers);
-	want = ident_table_size(trace->venues);
-	if (want > have)
-	{
-		memory_reserve(trace->memory, trace->venue_states, have,
-					   trace->venue_states_size, want - have);
-		memset(&trace->venue_states[have], 0, mul_size(want - have, sizeof(VenueState)));
-		trace->nvenue_states = want;
-	}
-}
-
-int32
-trace_venue(Trace *trace, Ident venue)
-{
-	int32		number;
-
-	trace_venues(trace, &venue, sizeof(Ident), 1, &number);
-	return number;
-}
-
-/*
  * Add a case who is infectious in this period, which may be empty; for one
  * who was added before, the union counts.  Returns her subject number.
  */
@@ -141,8 +92,7 @@ trace_add_case(Trace *trace, Ident ident, Span period)
 	int32		subject = ident_table_add(trace->subjects, ident);
 	TraceCase  *found = NULL;
 
-	trace_extend_states(trace);
-	if (trace->states[subject].time == TIME_MIN)
+	if (trace_subject(trace, subject)->time == TIME_MIN)
 	{
 		/* while only cases have numbers, theirs are the cases' own */
 		found = &trace->cases[subject];
@@ -154,7 +104,7 @@ trace_add_case(Trace *trace, Ident ident, Span period)
 		found = &trace->cases[trace->ncases++];
 		memset(found, 0, sizeof(TraceCase));
 		found->subject = subject;
-		trace->states[subject].time = TIME_MIN;
+		trace_subject(trace, subject)->time = TIME_MIN;
 	}
 	if (!span_is_empty(period))
 		span_list_unite(trace->memory, &found->periods, &period, 1);
@@ -188,7 +138,7 @@ trace_run(Trace *trace)
 		INSTR_TIME_SUBTRACT(end, begin);
 		stats.infectors = trace->ninfectors;
 		stats.subject_rows = trace->source->counts.subject_rows - before.subject_rows;
-		stats.pieces = trace->npieces;
+		stats.pieces = trace->nfresh;
 		stats.stretches = trace->nquestions;
 		stats.venue_rows = trace->source->counts.venue_rows - before.venue_rows;
 		stats.heap_fetches = trace->source->counts.heap_fetches - before.heap_fetches;

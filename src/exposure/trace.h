@@ -51,14 +51,15 @@ typedef struct TraceCase
 	SpanList	periods;		/* infectious time, not joined with others' */
 } TraceCase;
 
-/* A subject's state; its number is that in Trace.subjects. */
-typedef struct SubjectState
+/* What is known of a subject: an entry of Trace.subjects. */
+typedef struct Subject
 {
+	Ident		ident;
 	int64		time;			/* reached then; TIME_MAX: not, TIME_MIN: a
 								 * case */
 	int32		record;			/* how, or -1 */
 	int32		degree;			/* the first level that reached her */
-} SubjectState;
+} Subject;
 
 /* At this level a subject was reached for the first time, or earlier. */
 typedef struct Record
@@ -113,17 +114,18 @@ typedef struct VenueAir
 	Size		n;
 	Size		first_piece;	/* the pieces that they were made of, by
 								 * beginning */
-	Size		npieces;
+	Size		npieces;		/* those with old air alone left out */
 } VenueAir;
 
-typedef struct VenueState
+/* What is known of a venue: an entry of Trace.venues. */
+typedef struct Venue
 {
+	Ident		ident;
 	SpanList	covered;		/* air that an older level made infectious */
 	bool		asked;			/* are the neighbours known? */
 	Size		first_near;		/* in Trace.near */
 	int32		nnear;
-	uint32		scratch;		/* of air.c, 0 between levels */
-} VenueState;
+} Venue;
 
 typedef struct NearVenue
 {
@@ -152,14 +154,7 @@ typedef struct Trace
 	Proximity  *proximity;		/* NULL unless rules.within > 0 */
 
 	IdentTable *subjects;
-	SubjectState *states;
-	Size		nstates;
-	Size		states_size;
-
 	IdentTable *venues;
-	VenueState *venue_states;
-	Size		nvenue_states;
-	Size		venue_states_size;
 	NearVenue  *near;
 	Size		nnear;
 	Size		near_size;
@@ -181,6 +176,7 @@ typedef struct Trace
 	Piece	   *pieces;
 	Size		npieces;
 	Size		pieces_size;
+	Size		nfresh;			/* those whose air was not all old */
 	VenueAir   *airs;
 	Size		nairs;
 	Size		airs_size;
@@ -198,10 +194,18 @@ extern int32 trace_add_case(Trace *trace, Ident ident, Span period);
 extern void trace_start(Trace *trace);
 extern void trace_run(Trace *trace);
 extern void trace_end(Trace *trace);
-extern void trace_venues(Trace *trace, const Ident *first, Size stride, int n,
-						 int32 *numbers);
-extern int32 trace_venue(Trace *trace, Ident venue);
-extern void trace_extend_states(Trace *trace);
+
+static inline Subject *
+trace_subject(const Trace *trace, int32 number)
+{
+	return ident_table_entry(trace->subjects, number);
+}
+
+static inline Venue *
+trace_venue(const Trace *trace, int32 number)
+{
+	return ident_table_entry(trace->venues, number);
+}
 
 /* The times of a visit in this trace. */
 static inline Span

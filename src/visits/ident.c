@@ -23,6 +23,7 @@
 #include "common/hashfn.h"
 #include "lib/rbtree.h"
 #include "port/pg_bswap.h"
+#include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -39,36 +40,23 @@
 /* Identifiers that are looked up together. */
 #define LOOKUP_BATCH 64
 
-typedef struct Bucket
+typedef struct IdentBucket
 {
 	uint32		tag;			/* upper half of the hash */
-	int32		id;				/* -1: empty */
-} Bucket;
+	int32		number;			/* -1: empty */
+} IdentBucket;
 
 typedef struct OrderedNode
 {
 	RBTNode		rbtnode;
-	IdentTable *table;
 	Ident		ident;
-	int32		id;
+	int32		number;
 } OrderedNode;
-
-struct IdentTable
-{
-	Memory	   *memory;
-	const IdentType *type;
-	int32		size;			/* identifiers in use */
-	Size		capacity;
-	Ident	   *idents;			/* by number */
-	uint32		mask;			/* number of buckets less one */
-	Bucket	   *buckets;
-	RBTree	   *tree;			/* IDENT_ORDERED only */
-};
 
 static bool equal_means_same_bytes(TypeCacheEntry *entry, Oid collation);
 static Ident copy_value(IdentTable *table, Ident ident);
 static void grow_buckets(IdentTable *table);
-static int32 ordered_find(IdentTable *table, Ident ident, bool add);
+static int32 ordered_add(IdentTable *table, Ident ident);
 static int	ordered_compare(const RBTNode *a, const RBTNode *b, void *arg);
 static void ordered_combine(RBTNode *existing, const RBTNode *newdata, void *arg);
 static RBTNode *ordered_alloc(void *arg);
@@ -249,12 +237,14 @@ ident_same(const IdentType *type, Ident a, Ident b)
 }
 
 IdentTable *
-ident_table_create(Memory *memory, const IdentType *type)
+ident_table_create(Memory *memory, const IdentType *type, Size entry_size, const void *initial)
 {
 	IdentTable *table = memory_alloc_zero(memory, 1, sizeof(IdentTable));
 
 	table->memory = memory;
 	table->type = type;
+	table->entry_size = entry_size;
+	table->initial = initial;
 	if (type->class == IDENT_ORDERED)
 	{
 		MemoryContext old = MemoryContextSwitchTo(memory->context);
@@ -268,34 +258,33 @@ ident_table_create(Memory *memory, const IdentType *type)
 	return table;
 }
 
-int32
-ident_table_size(const IdentTable *table)
-{
-	return table->size;
-}
-
-Ident
-ident_table_get(const IdentTable *table, int32 id)
-{
-	Assert(id >= 0 && id < table->size);
-	return table->idents[id];
-}
-
 /*
  * Give the identifier, known to be new, the next number.
  */
 static int32
 append_ident(IdentTable *table, Ident ident)
 {
+	void	   *entry;
+
 	if (table->size == PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("trace reaches too many subjects or venues"),
 				 errdetail("A trace can hold %d of each.", PG_INT32_MAX),
 				 errhint("Trace over a shorter time or fewer degrees.")));
-	memory_reserve(table->memory, table->idents, table->size, table->capacity, 1);
-	table->idents[table->size] = copy_value(table, ident);
-	return table->size++;
+	if (table->size == table->capacity)
+	{
+		Size		want = Max(table->capacity * 2, 16);
+
+		table->entries = memory_resize(table->memory, table->entries, table->capacity,
+									   want, table->entry_size);
+		table->capacity = want;
+	}
+	ident = copy_value(table, ident);
+	entry = ident_table_entry(table, table->size++);
+	memcpy(entry, table->initial, table->entry_size);
+	memcpy(entry, &ident, sizeof(Ident));
+	return table->size - 1;
 }
 
 /*
@@ -317,7 +306,7 @@ copy_value(IdentTable *table, Ident ident)
 	return ident;
 }
 
-static inline Bucket *
+static inline IdentBucket *
 find_bucket(const IdentTable *table, Ident ident, uint64 hash)
 {
 	uint32		at = (uint32) hash & table->mask;
@@ -325,12 +314,12 @@ find_bucket(const IdentTable *table, Ident ident, uint64 hash)
 
 	for (;;)
 	{
-		Bucket	   *bucket = &table->buckets[at];
+		IdentBucket *bucket = &table->buckets[at];
 
-		if (bucket->id < 0)
+		if (bucket->number < 0)
 			return bucket;
 		if (bucket->tag == tag &&
-			ident_same(table->type, table->idents[bucket->id], ident))
+			ident_same(table->type, ident_table_get(table, bucket->number), ident))
 			return bucket;
 		at = (at + 1) & table->mask;
 	}
@@ -339,9 +328,9 @@ find_bucket(const IdentTable *table, Ident ident, uint64 hash)
 static int32
 add_hashed(IdentTable *table, Ident ident, uint64 hash)
 {
-	Bucket	   *bucket = find_bucket(table, ident, hash);
+	IdentBucket *bucket = find_bucket(table, ident, hash);
 
-	if (bucket->id < 0)
+	if (bucket->number < 0)
 	{
 		/* at most half full, so that probes stay short */
 		if ((uint32) table->size >= table->mask / 2)
@@ -349,23 +338,22 @@ add_hashed(IdentTable *table, Ident ident, uint64 hash)
 			grow_buckets(table);
 			bucket = find_bucket(table, ident, hash);
 		}
-		bucket->id = append_ident(table, ident);
+		bucket->number = append_ident(table, ident);
 		bucket->tag = (uint32) (hash >> 32);
-		return table->size - 1;
 	}
-	return bucket->id;
+	return bucket->number;
 }
 
 int32
 ident_table_add(IdentTable *table, Ident ident)
 {
 	if (table->tree)
-		return ordered_find(table, ident, true);
+		return ordered_add(table, ident);
 	return add_hashed(table, ident, ident_hash(table->type, ident));
 }
 
 void
-ident_table_add_many(IdentTable *table, const Ident *first, Size stride, int n, int32 *ids)
+ident_table_add_many(IdentTable *table, const Ident *first, Size stride, int n, int32 *numbers)
 {
 	const char *at = (const char *) first;
 	uint64		hashes[LOOKUP_BATCH];
@@ -373,7 +361,7 @@ ident_table_add_many(IdentTable *table, const Ident *first, Size stride, int n, 
 	if (table->tree)
 	{
 		for (int i = 0; i < n; i++, at += stride)
-			ids[i] = ordered_find(table, *(const Ident *) at, true);
+			numbers[i] = ordered_add(table, *(const Ident *) at);
 		return;
 	}
 
@@ -389,27 +377,18 @@ ident_table_add_many(IdentTable *table, const Ident *first, Size stride, int n, 
 		}
 		for (int i = 0; i < batch; i++)
 		{
-			const Bucket *bucket = &table->buckets[(uint32) hashes[i] & table->mask];
+			int32		number = table->buckets[(uint32) hashes[i] & table->mask].number;
 
-			if (bucket->id >= 0)
-				anshim_prefetch(&table->idents[bucket->id]);
+			if (number >= 0)
+				anshim_prefetch(ident_table_entry(table, number));
 		}
 		for (int i = 0; i < batch; i++, start += stride)
-			ids[done + i] = add_hashed(table, *(const Ident *) start, hashes[i]);
+			numbers[done + i] = add_hashed(table, *(const Ident *) start, hashes[i]);
 	}
 }
 
-int32
-ident_table_find(const IdentTable *table, Ident ident)
-{
-	if (table->tree)
-		return ordered_find(unconstify(IdentTable *, table), ident, false);
-	return find_bucket(table, ident, ident_hash(table->type, ident))->id;
-}
-
 /*
- * Twice the buckets, or the first ones.  An identifier's hash is computed
- * again for types of fixed size, and is at hand for the others.
+ * Twice the buckets, or the first ones.
  */
 static void
 grow_buckets(IdentTable *table)
@@ -417,47 +396,39 @@ grow_buckets(IdentTable *table)
 	uint32		old_n = table->buckets ? table->mask + 1 : 0;
 	uint32		n = old_n ? old_n * 2 : 1024;
 
-	memory_free(table->memory, table->buckets, old_n, sizeof(Bucket));
-	table->buckets = memory_alloc(table->memory, n, sizeof(Bucket));
+	memory_free(table->memory, table->buckets, old_n, sizeof(IdentBucket));
+	table->buckets = memory_alloc(table->memory, n, sizeof(IdentBucket));
 	table->mask = n - 1;
-	memset(table->buckets, 0xFF, mul_size(n, sizeof(Bucket)));
+	memset(table->buckets, 0xFF, mul_size(n, sizeof(IdentBucket)));
 
-	for (int32 id = 0; id < table->size; id++)
+	for (int32 number = 0; number < table->size; number++)
 	{
-		uint64		hash = ident_hash(table->type, table->idents[id]);
+		uint64		hash = ident_hash(table->type, ident_table_get(table, number));
 		uint32		at = (uint32) hash & table->mask;
 
-		while (table->buckets[at].id >= 0)
+		while (table->buckets[at].number >= 0)
 			at = (at + 1) & table->mask;
-		table->buckets[at].id = id;
+		table->buckets[at].number = number;
 		table->buckets[at].tag = (uint32) (hash >> 32);
 	}
 }
 
 static int32
-ordered_find(IdentTable *table, Ident ident, bool add)
+ordered_add(IdentTable *table, Ident ident)
 {
 	OrderedNode node;
 	OrderedNode *found;
 	bool		is_new;
 
 	memset(&node, 0, sizeof(node));
-	node.table = table;
 	node.ident = ident;
-	if (!add)
-	{
-		found = (OrderedNode *) rbt_find(table->tree, &node.rbtnode);
-		return found ? found->id : -1;
-	}
-
-	node.id = -1;
 	found = (OrderedNode *) rbt_insert(table->tree, &node.rbtnode, &is_new);
 	if (is_new)
 	{
-		found->id = append_ident(table, ident);
-		found->ident = table->idents[found->id];
+		found->number = append_ident(table, ident);
+		found->ident = ident_table_get(table, found->number);
 	}
-	return found->id;
+	return found->number;
 }
 
 static int

@@ -95,13 +95,43 @@ ident_compare(const IdentType *type, Ident a, Ident b)
 
 /*
  * A table that numbers distinct identifiers 0, 1, 2, ... in the order in
- * which they were first seen.  Values held by reference are copied in.
+ * which they were first seen, and keeps an entry for each: a struct of the
+ * caller's that begins with the Ident.  A new entry is a copy of `initial`
+ * but for that.  Values held by reference are copied in.
+ *
+ * Entries move when the table grows; hold on to numbers, not to pointers.
  */
-typedef struct IdentTable IdentTable;
+typedef struct IdentTable
+{
+	char	   *entries;		/* use ident_table_entry() */
+	Size		entry_size;
+	int32		size;			/* entries in use */
 
-extern IdentTable *ident_table_create(Memory *memory, const IdentType *type);
-extern int32 ident_table_size(const IdentTable *table);
-extern Ident ident_table_get(const IdentTable *table, int32 id);
+	/* ident.c's own */
+	Size		capacity;
+	Memory	   *memory;
+	const IdentType *type;
+	const void *initial;
+	uint32		mask;			/* number of buckets less one */
+	struct IdentBucket *buckets;
+	struct RBTree *tree;		/* IDENT_ORDERED only */
+} IdentTable;
+
+extern IdentTable *ident_table_create(Memory *memory, const IdentType *type,
+									  Size entry_size, const void *initial);
+
+static inline void *
+ident_table_entry(const IdentTable *table, int32 number)
+{
+	Assert(number >= 0 && number < table->size);
+	return table->entries + (Size) number * table->entry_size;
+}
+
+static inline Ident
+ident_table_get(const IdentTable *table, int32 number)
+{
+	return *(const Ident *) ident_table_entry(table, number);
+}
 
 /* The identifier's number, added if it is new. */
 extern int32 ident_table_add(IdentTable *table, Ident ident);
@@ -111,9 +141,6 @@ extern int32 ident_table_add(IdentTable *table, Ident ident);
  * cache misses overlap, which is what makes a large table fast.
  */
 extern void ident_table_add_many(IdentTable *table, const Ident *first, Size stride,
-								 int n, int32 *ids);
-
-/* The identifier's number, or -1. */
-extern int32 ident_table_find(const IdentTable *table, Ident ident);
+								 int n, int32 *numbers);
 
 #endif							/* ANSHIM_IDENT_H */
