@@ -11,6 +11,10 @@
  * A day is that of a time zone, which is recorded with the log, so that days
  * added from sessions in other zones fit to those that are there.
  *
+ * Locking: add_days() takes ShareUpdateExclusiveLock on the log, so it waits
+ * for no reader or writer, unless the log has a default partition, which
+ * ATTACH PARTITION looks through while nobody can use it.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------
@@ -20,6 +24,7 @@
 #include "access/relation.h"
 #include "catalog/namespace.h"
 #include "commands/defrem.h"
+#include "commands/tablespace.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgtime.h"
@@ -142,21 +147,45 @@ bound_literal(TimestampTz time)
 }
 
 static char *
-partition_statement(Relation rel, const DaySpan *span, DateADT day)
+partition_name(Relation rel, DateADT day)
 {
 	int			year;
 	int			month;
 	int			mday;
 	char	   *date;
-	char	   *name;
 
 	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
 	date = psprintf("%04d_%02d_%02d", year, month, mday);
-	name = makeObjectName(RelationGetRelationName(rel), date, NULL);
-	return psprintf("CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (%s) TO (%s)",
-					quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)), name),
-					relation_sql_name(rel), bound_literal(midnight(span, day)),
-					bound_literal(midnight(span, day + 1)));
+	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+									  makeObjectName(RelationGetRelationName(rel), date, NULL));
+}
+
+/*
+ * A partition that is made by itself and then attached keeps nobody from
+ * reading and writing the log meanwhile; CREATE TABLE PARTITION OF would.
+ * ATTACH adds what partitions get from their parent alone, as indexes.
+ */
+static List *
+partition_statements(List *statements, Relation rel, const DaySpan *span, DateADT day)
+{
+	const char *table = relation_sql_name(rel);
+	const char *partition = partition_name(rel, day);
+	Oid			tablespace = rel->rd_rel->reltablespace;
+	bool		unlogged = rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED;
+	StringInfoData create;
+
+	initStringInfo(&create);
+	appendStringInfo(&create, "CREATE %sTABLE %s (LIKE %s INCLUDING ALL "
+					 "EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS)",
+					 unlogged ? "UNLOGGED " : "", partition, table);
+	if (OidIsValid(tablespace))
+		appendStringInfo(&create, " TABLESPACE %s",
+						 quote_identifier(get_tablespace_name(tablespace)));
+	statements = lappend(statements, create.data);
+	return lappend(statements,
+				   psprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%s) TO (%s)",
+							table, partition, bound_literal(midnight(span, day)),
+							bound_literal(midnight(span, day + 1))));
 }
 
 static void
@@ -185,6 +214,7 @@ add_partitions(Relation rel, const DaySpan *span)
 	};
 	List	   *statements = NIL;
 	ListCell   *lc;
+	int			added = 0;
 
 	for (DateADT day = span->from; day < span->to; day++)
 	{
@@ -194,7 +224,10 @@ add_partitions(Relation rel, const DaySpan *span)
 		CHECK_FOR_INTERRUPTS();
 		/* Where a zone crossed the date line, a day has been left out. */
 		if (from < to && !log_day_has_partition(rel, from, to))
-			statements = lappend(statements, partition_statement(rel, span, day));
+		{
+			statements = partition_statements(statements, rel, span, day);
+			added++;
+		}
 	}
 	relation_close(rel, NoLock);
 
@@ -203,7 +236,7 @@ add_partitions(Relation rel, const DaySpan *span)
 	foreach(lc, statements)
 		run_statement(lfirst(lc));
 	error_context_stack = context.previous;
-	return list_length(statements);
+	return added;
 }
 
 /*

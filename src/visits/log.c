@@ -163,7 +163,11 @@ demand_index(Relation rel, const LogIndex *index, const LogRecord *record,
 			 errhint("The log's owner can mend it: %s", log_record_track_call(record))));
 }
 
-/* Find and open the leaf table's indexes. */
+/*
+ * Find and open the leaf table's indexes.  That for long stays must leave no
+ * visit out that lasts longer than it says: one that is not checked out lasts
+ * default_stay.
+ */
 static void
 open_indexes(LogPart *part, const LogRecord *record, const LogColumns *columns)
 {
@@ -195,7 +199,6 @@ open_indexes(LogPart *part, const LogRecord *record, const LogColumns *columns)
 				young_by_venue |= young;
 				break;
 			case INDEX_LONG_STAYS:
-				/* A visit not checked out lasts default_stay, and is not in it. */
 				if (young || long_stay < record->default_stay || long_stay >= part->long_stay)
 					break;
 				if (part->by_venue_long.rel)

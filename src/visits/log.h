@@ -30,7 +30,8 @@ typedef struct LogPart
 {
 	Relation	heap;
 	int64		from;			/* entered_at lies in [from, to) here, by the */
-	int64		to;				/* partition's bounds; the extremes if unbounded */
+	int64		to;				/* partition's bounds; the extremes if
+								 * unbounded */
 	LogIndex	by_subject;
 	LogIndex	by_venue;
 

@@ -165,7 +165,10 @@ search_relation(PartSearch *search, Relation rel, Span span)
 List *
 log_parts_open(Relation rel, const LogRecord *record, int64 from, int64 to)
 {
-	PartSearch	search = {.record = record, .wanted = {from, to}};
+	PartSearch	search = {
+		.record = record,
+		.wanted = {from, to}
+	};
 	Span		all = {PG_INT64_MIN, PG_INT64_MAX};
 
 	RelationIncrementReferenceCount(rel);

@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
@@ -32,6 +33,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -122,9 +124,71 @@ owned_table_open(Oid relid, const char *command)
 	return log_table_open(relid, ShareUpdateExclusiveLock);
 }
 
+static void
+plan_statement(Repair *repair, char *statement)
+{
+	repair->statements = lappend(repair->statements, statement);
+}
+
 /*
  * The CHECK
  */
+
+/* Is there a CHECK of our name that is the table's own, inherited or not? */
+static bool
+has_local_stay_check(Oid relid)
+{
+	Oid			oid = get_relation_constraint_oid(relid, STAY_CHECK, true);
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(oid));
+	Form_pg_constraint constraint;
+	bool		found;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	constraint = (Form_pg_constraint) GETSTRUCT(tuple);
+	found = constraint->contype == CONSTRAINT_CHECK && constraint->conislocal;
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+/*
+ * A partition that was attached, not created, keeps its own CHECK when the
+ * parent's goes.  Another bound than the new one would be in its way.
+ */
+static void
+plan_leftover_checks(Repair *repair, Relation rel, const LogRecord *record)
+{
+	List	   *relids = find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		Relation	part;
+		LogColumns	columns;
+
+		if (lfirst_oid(lc) == RelationGetRelid(rel) || !has_local_stay_check(lfirst_oid(lc)))
+			continue;
+		part = relation_open(lfirst_oid(lc), NoLock);
+		log_columns_find(part, record, true, &columns);
+		if (stay_check_state(part, &columns, record->max_stay, true) != STAY_CHECK_GOOD)
+			plan_statement(repair, psprintf("ALTER TABLE %s DROP CONSTRAINT " STAY_CHECK,
+											relation_sql_name(part)));
+		relation_close(part, NoLock);
+	}
+}
+
+static void
+check_name_is_free(Relation rel)
+{
+	if (OidIsValid(get_relation_constraint_oid(RelationGetRelid(rel), STAY_CHECK, true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("constraint \"%s\" of table \"%s\" is no CHECK",
+						STAY_CHECK, RelationGetRelationName(rel)),
+				 errdetail("The CHECK that bounds stays has to have this name."),
+				 errhint("ALTER TABLE %s RENAME CONSTRAINT %s TO ...;",
+						 relation_sql_name(rel), STAY_CHECK)));
+}
 
 static void
 plan_stay_check(Repair *repair, Relation rel, const LogRecord *record,
@@ -132,34 +196,25 @@ plan_stay_check(Repair *repair, Relation rel, const LogRecord *record,
 {
 	const char *table = relation_sql_name(rel);
 	const char *bound = stay_check_sql(record);
-	StayCheck	state = stay_check_state(rel, columns, record->max_stay, true);
-	char	   *statement = NULL;
 
-	switch (state)
+	repair->violations = psprintf("SELECT * FROM %s WHERE NOT (%s);", table, bound);
+	switch (stay_check_state(rel, columns, record->max_stay, true))
 	{
 		case STAY_CHECK_GOOD:
 			return;
 		case STAY_CHECK_NOT_VALID:
-			statement = psprintf("ALTER TABLE %s VALIDATE CONSTRAINT " STAY_CHECK, table);
-			break;
+			plan_statement(repair, psprintf("ALTER TABLE %s VALIDATE CONSTRAINT " STAY_CHECK, table));
+			return;
 		case STAY_CHECK_DIFFERENT:
-			statement = psprintf("ALTER TABLE %s DROP CONSTRAINT " STAY_CHECK
-								 ", ADD CONSTRAINT " STAY_CHECK " CHECK (%s)", table, bound);
+			plan_statement(repair, psprintf("ALTER TABLE %s DROP CONSTRAINT " STAY_CHECK, table));
 			break;
 		case STAY_CHECK_ABSENT:
-			if (OidIsValid(get_relation_constraint_oid(RelationGetRelid(rel), STAY_CHECK, true)))
-				ereport(ERROR,
-						(errcode(ERRCODE_DUPLICATE_OBJECT),
-						 errmsg("constraint \"%s\" of table \"%s\" is no CHECK",
-								STAY_CHECK, RelationGetRelationName(rel)),
-						 errdetail("The CHECK that bounds stays has to have this name."),
-						 errhint("ALTER TABLE %s RENAME CONSTRAINT %s TO ...;", table, STAY_CHECK)));
-			statement = psprintf("ALTER TABLE %s ADD CONSTRAINT " STAY_CHECK
-								 " CHECK (%s)", table, bound);
+			check_name_is_free(rel);
 			break;
 	}
-	repair->statements = lappend(repair->statements, statement);
-	repair->violations = psprintf("SELECT * FROM %s WHERE NOT (%s);", table, bound);
+	plan_leftover_checks(repair, rel, record);
+	plan_statement(repair, psprintf("ALTER TABLE %s ADD CONSTRAINT " STAY_CHECK " CHECK (%s)",
+									table, bound));
 }
 
 /*
@@ -195,21 +250,20 @@ static void
 plan_index(Repair *repair, Relation rel, const LogRecord *record,
 		   const char *name, const char *first, const char *third, const char *where)
 {
-	repair->statements = lappend(repair->statements,
-								 psprintf("CREATE INDEX %s ON %s USING btree (%s, %s, %s) INCLUDE (%s)%s",
-										  quote_identifier(name), relation_sql_name(rel),
-										  quote_identifier(first),
-										  quote_identifier(NameStr(record->entered_at)),
-										  quote_identifier(third),
-										  quote_identifier(NameStr(record->left_at)), where));
+	plan_statement(repair,
+				   psprintf("CREATE INDEX %s ON %s USING btree (%s, %s, %s) INCLUDE (%s)%s",
+							quote_identifier(name), relation_sql_name(rel),
+							quote_identifier(first),
+							quote_identifier(NameStr(record->entered_at)),
+							quote_identifier(third),
+							quote_identifier(NameStr(record->left_at)), where));
 }
 
 /* An index for stays of another length than is of use now: ours, by its form */
 static void
 plan_index_drop(Repair *repair, Relation index)
 {
-	repair->statements = lappend(repair->statements,
-								 psprintf("DROP INDEX %s", relation_sql_name(index)));
+	plan_statement(repair, psprintf("DROP INDEX %s", relation_sql_name(index)));
 }
 
 static void
@@ -308,7 +362,10 @@ repair_error_callback(void *arg)
 static void
 run_repair(Repair *repair)
 {
-	ErrorContextCallback context = {.callback = repair_error_callback, .arg = repair};
+	ErrorContextCallback context = {
+		.callback = repair_error_callback,
+		.arg = repair
+	};
 	ListCell   *lc;
 
 	if (repair->statements == NIL)
@@ -317,8 +374,10 @@ run_repair(Repair *repair)
 	error_context_stack = &context;
 	SPI_connect();
 	foreach(lc, repair->statements)
+	{
 		if (SPI_execute(lfirst(lc), false, 0) != SPI_OK_UTILITY)
 			elog(ERROR, "statement was not run: %s", (char *) lfirst(lc));
+	}
 	SPI_finish();
 	error_context_stack = context.previous;
 }

@@ -83,6 +83,22 @@ SELECT anshim.track_visits('hand_2');
 ALTER TABLE hand ATTACH PARTITION hand_2 FOR VALUES FROM ('2021-01-02') TO ('2021-01-03');
 SELECT count(*) FROM pg_index WHERE indrelid = 'hand_2'::regclass;
 SELECT count(*) FROM anshim.contacts('hand', 1, '[,]');
+-- It keeps its own CHECK when the table's goes; a new one takes its place.
+SELECT anshim.track_visits('hand', max_stay => '2 days');
+SELECT conrelid::regclass, pg_get_constraintdef(oid) ~ '48:00:00' AS "48 h", convalidated, coninhcount
+FROM pg_constraint WHERE conname = 'anshim_stay' AND conrelid::regclass::text LIKE 'hand%' ORDER BY 1;
+ALTER TABLE hand DROP CONSTRAINT anshim_stay;
+ALTER TABLE hand_1 ADD CONSTRAINT anshim_stay CHECK (left_at > entered_at) NOT VALID;
+ALTER TABLE hand_2 ADD CONSTRAINT anshim_stay CHECK (isfinite(entered_at) AND (left_at IS NULL OR
+	(isfinite(left_at) AND left_at > entered_at AND left_at - entered_at <= '36:00')));
+SELECT anshim.track_visits('hand', max_stay => '36 hours');
+SELECT conrelid::regclass, pg_get_constraintdef(oid) ~ '36:00:00' AS "36 h", convalidated, coninhcount
+FROM pg_constraint WHERE conname = 'anshim_stay' AND conrelid::regclass::text LIKE 'hand%' ORDER BY 1;
+-- So it is with days that were added.
+SELECT anshim.add_days('hand', '[2021-01-03, 2021-01-05)', 'UTC');
+SELECT anshim.track_visits('hand', max_stay => '12 hours');
+INSERT INTO hand VALUES (1, 1, '2021-01-04 10:00', '2021-01-04 21:00'), (2, 1, '2021-01-04 20:00', NULL);
+SELECT subject FROM anshim.contacts('hand', 1, '[,]');
 
 -- Several key columns: a bound's own time lies on both of its sides.
 CREATE TABLE two (subject int, venue int, entered_at timestamptz NOT NULL, left_at timestamptz) PARTITION BY RANGE (entered_at, venue);
