@@ -68,26 +68,27 @@ REVOKE ALL ON anshim.pass FROM PUBLIC;
 CREATE INDEX pass_expires_at ON anshim.pass (expires_at);
 COMMENT ON INDEX anshim.pass_expires_at IS 'finds what is to be forgotten';
 
---| Where a visitor's pass has been used is kept until it expires, so that a copy of it is refused at the same venue. This is dumped.
+--| Where a visitor's pass has been used is kept until four weeks after it has expired, or was used if that is later, so that a copy of it is
+--| refused at the same venue, for check-ins that are reported late, too. This is dumped.
 CREATE TABLE anshim.pass_use (
 	venue uuid NOT NULL,
 	issuer text COLLATE "C" NOT NULL,
 	id bytea NOT NULL,
-	expires_at timestamptz NOT NULL,
+	forget_at timestamptz NOT NULL,
 	CONSTRAINT pass_use_pkey PRIMARY KEY (venue, id, issuer)
 );
 COMMENT ON TABLE anshim.pass_use IS 'where visitors'' passes have been used';
 COMMENT ON COLUMN anshim.pass_use.venue IS 'where it was';
 COMMENT ON COLUMN anshim.pass_use.issuer IS 'who issued the pass';
 COMMENT ON COLUMN anshim.pass_use.id IS 'id of the pass';
-COMMENT ON COLUMN anshim.pass_use.expires_at IS 'when this row is to be forgotten';
+COMMENT ON COLUMN anshim.pass_use.forget_at IS 'when this row is to be forgotten';
 REVOKE ALL ON anshim.pass_use FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('anshim.pass_use', '');
 
-CREATE INDEX pass_use_expires_at ON anshim.pass_use (expires_at);
-COMMENT ON INDEX anshim.pass_use_expires_at IS 'finds what is to be forgotten';
+CREATE INDEX pass_use_forget_at ON anshim.pass_use (forget_at);
+COMMENT ON INDEX anshim.pass_use_forget_at IS 'finds what is to be forgotten';
 
---| `anshim.forget_passes(at_most => NULL)` → `bigint`: deletes what `anshim.pass` and `anshim.pass_use` hold of expired passes, or at most so many rows of
+--| `anshim.forget_passes(at_most => NULL)` → `bigint`: deletes what `anshim.pass` and `anshim.pass_use` need not hold any more, or at most so many rows of
 --| each, and says how many that were. `issue_pass` and `check_in` do a little of it at each call; have it called once an hour, so that nothing stays
 --| where no new pass is issued.
 CREATE FUNCTION anshim.forget_passes(at_most pg_catalog.int8 DEFAULT NULL) RETURNS pg_catalog.int8
@@ -103,8 +104,8 @@ BEGIN ATOMIC
 	), forgotten_use AS (
 		DELETE FROM anshim.pass_use WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(
 			SELECT ctid FROM anshim.pass_use
-			WHERE expires_at OPERATOR(pg_catalog.<=) pg_catalog.now()
-			ORDER BY expires_at LIMIT at_most FOR UPDATE SKIP LOCKED))
+			WHERE forget_at OPERATOR(pg_catalog.<=) pg_catalog.now()
+			ORDER BY forget_at LIMIT at_most FOR UPDATE SKIP LOCKED))
 		RETURNING 1
 	)
 	SELECT (SELECT pg_catalog.count(*) FROM forgotten) OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM forgotten_use);

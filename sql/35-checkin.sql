@@ -28,8 +28,10 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 1000
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	WITH taken AS (
-		INSERT INTO anshim.pass_use (venue, issuer, id, expires_at)
-		VALUES (take_pass.venue, take_pass.issuer, take_pass.id, take_pass.expires_at)
+		INSERT INTO anshim.pass_use (venue, issuer, id, forget_at)
+		VALUES (take_pass.venue, take_pass.issuer, take_pass.id,
+			LEAST(GREATEST(take_pass.expires_at, pg_catalog.now()), '200000-01-01')
+				OPERATOR(pg_catalog.+) '28 days'::pg_catalog.interval)
 		ON CONFLICT DO NOTHING
 		RETURNING 1
 	)

@@ -238,7 +238,7 @@ refuse_pass(Verdict verdict, const Cwt *cwt, TimestampTz at)
  * One of what the pass says and what the caller says; both, if they agree.
  */
 static const pg_uuid_t *
-agree(const pg_uuid_t *in_pass, const pg_uuid_t *given, const char *what)
+agree(const pg_uuid_t *in_pass, const pg_uuid_t *given, const char *what, const char *detail)
 {
 	if (in_pass != NULL && given != NULL && !same_uuid(in_pass, given))
 		ereport(ERROR,
@@ -249,8 +249,7 @@ agree(const pg_uuid_t *in_pass, const pg_uuid_t *given, const char *what)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("neither the pass nor the call names a %s", what),
-				 errdetail("With a venue's pass the subject is given, with a visitor's pass the venue. "
-						   "Whose a pass of anshim.issue_pass() is, is forgotten when it has expired.")));
+				 errdetail("%s", detail)));
 	return in_pass != NULL ? in_pass : given;
 }
 
@@ -279,10 +278,13 @@ anshim_check_in(PG_FUNCTION_ARGS)
 
 	subject = cwt.claims.present & CWT_HAS_SUBJECT ?
 		(const pg_uuid_t *) cwt.claims.subject : subject_of_pass(&cwt);
-	visit.subject = agree(subject, get_uuid(fcinfo, 2), "subject");
+	visit.subject = agree(subject, get_uuid(fcinfo, 2), "subject",
+						  "With a venue's pass the subject is given. Whose a pass of "
+						  "anshim.issue_pass() is, is forgotten when it has expired.");
 	visit.venue = agree(cwt.claims.present & CWT_HAS_VENUE ?
 						(const pg_uuid_t *) cwt.claims.venue : NULL,
-						get_uuid(fcinfo, 3), "venue");
+						get_uuid(fcinfo, 3), "venue",
+						"With a visitor's pass the venue is given.");
 	if (subject != NULL)
 	{
 		visit.source = "visitor pass";

@@ -25,6 +25,12 @@
 
 #define SECRETS_HELD 16
 
+/* The times of a file, as POSIX and as macOS call them */
+#ifdef __APPLE__
+#define st_mtim st_mtimespec
+#define st_ctim st_ctimespec
+#endif
+
 /* base64url of 32 bytes, without padding */
 #define HMAC_TEXT_LEN 43
 
@@ -86,8 +92,10 @@ is_unchanged(const HeldSecret *secret)
 		st.st_size == secret->st.st_size &&
 		st.st_mode == secret->st.st_mode &&
 		st.st_uid == secret->st.st_uid &&
-		st.st_mtime == secret->st.st_mtime &&
-		st.st_ctime == secret->st.st_ctime;
+		st.st_mtim.tv_sec == secret->st.st_mtim.tv_sec &&
+		st.st_mtim.tv_nsec == secret->st.st_mtim.tv_nsec &&
+		st.st_ctim.tv_sec == secret->st.st_ctim.tv_sec &&
+		st.st_ctim.tv_nsec == secret->st.st_ctim.tv_nsec;
 }
 
 static HeldSecret *
