@@ -31,8 +31,13 @@ enum
 	NARGS
 };
 
+/* Subjects that are looked for ahead of their turn. */
+#define AHEAD 16
+
 static Trace *run_trace(Call *call, bool backward);
 static void return_exposures(Call *call, Trace *trace);
+static void fetch_ahead(const Trace *trace, int32 number);
+static void return_exposure(Call *call, const Trace *trace, const Subject *subject);
 static void return_paths(Call *call, Trace *trace);
 
 PG_FUNCTION_INFO_V1(anshim_exposures);
@@ -149,26 +154,48 @@ return_exposures(Call *call, Trace *trace)
 	for (int32 i = 0; i < trace->subjects->size; i++)
 	{
 		const Subject *subject = trace_subject(trace, i);
-		const Record *record;
-		MemoryContext old;
-		Datum		values[5];
-		bool		nulls[5] = {0};
 
-		if (subject->record < 0)
-			continue;
-		record = &trace->records[subject->record];
-		old = MemoryContextSwitchTo(call->row_context);
-		values[0] = ident_to_datum(&trace->log->subject, subject->ident);
-		values[1] = Int32GetDatum(subject->degree);
-		values[2] = TimestampTzGetDatum(time_to_timestamp(trace->rules.backward ?
-														  -subject->time : subject->time));
-		values[3] = ident_to_datum(&trace->log->subject,
-								   ident_table_get(trace->subjects, record->via));
-		values[4] = ident_to_datum(&trace->log->venue,
-								   ident_table_get(trace->venues, record->venue));
-		MemoryContextSwitchTo(old);
-		call_row(call, values, nulls);
+		if (subject->record >= 0)
+			return_exposure(call, trace, subject);
+		fetch_ahead(trace, i);
 	}
+}
+
+/*
+ * Records, and the infectors that they name, lie all over main memory: fetch
+ * those of the subjects that come soon after this one.
+ */
+static void
+fetch_ahead(const Trace *trace, int32 number)
+{
+	int32		soon = number + AHEAD;
+	int32		later = number + 2 * AHEAD;
+
+	if (later >= trace->subjects->size)
+		return;
+	if (trace_subject(trace, later)->record >= 0)
+		anshim_prefetch(&trace->records[trace_subject(trace, later)->record]);
+	if (trace_subject(trace, soon)->record >= 0)
+		anshim_prefetch(trace_subject(trace,
+									  trace->records[trace_subject(trace, soon)->record].via));
+}
+
+static void
+return_exposure(Call *call, const Trace *trace, const Subject *subject)
+{
+	const Record *record = &trace->records[subject->record];
+	MemoryContext old = MemoryContextSwitchTo(call->row_context);
+	int64		time = trace->rules.backward ? -subject->time : subject->time;
+	Datum		values[5];
+	bool		nulls[5] = {0};
+
+	values[0] = ident_to_datum(&trace->log->subject, subject->ident);
+	values[1] = Int32GetDatum(subject->degree);
+	values[2] = TimestampTzGetDatum(time_to_timestamp(time));
+	values[3] = ident_to_datum(&trace->log->subject, trace_subject(trace, record->via)->ident);
+	values[4] = ident_to_datum(&trace->log->venue, trace_venue(trace, record->venue)->ident);
+	MemoryContextSwitchTo(old);
+	call_row(call, values, nulls);
 }
 
 /*

@@ -33,7 +33,7 @@
 #include "trace.h"
 
 /* Visits that are looked at together. */
-#define FOUND_BATCH 1024
+#define FOUND_BATCH 256
 
 /* A visit that meets the level's air. */
 typedef struct Found
@@ -203,18 +203,27 @@ static void
 reach(Trace *trace, int32 number, const Found *found)
 {
 	Subject    *subject = trace_subject(trace, number);
-	Record	   *record = NULL;
+	bool		known;
+	Record	   *record;
 
 	if (found->time > subject->time)
 		return;
-	if (subject->record >= 0 && trace->records[subject->record].level == trace->level)
-		record = &trace->records[subject->record];
-	if (found->time == subject->time &&
-		(record == NULL || found->infector > record->via ||
-		 (found->infector == record->via && found->air >= record->venue)))
-		return;
 
-	if (record == NULL)
+	/* reached at this level already? */
+	known = subject->record >= 0 && subject->record >= trace->first_record;
+	if (found->time == subject->time)
+	{
+		if (!known)
+			return;
+		record = &trace->records[subject->record];
+		if (found->infector > record->via ||
+			(found->infector == record->via && found->air >= record->venue))
+			return;
+	}
+
+	if (known)
+		record = &trace->records[subject->record];
+	else
 	{
 		if (trace->nrecords == PG_INT32_MAX)
 			ereport(ERROR,
@@ -225,7 +234,6 @@ reach(Trace *trace, int32 number, const Found *found)
 					   trace->records_size, 1);
 		record = &trace->records[trace->nrecords];
 		record->subject = number;
-		record->level = trace->level;
 		record->older = subject->record;
 		subject->record = trace->nrecords++;
 		if (subject->degree == 0)

@@ -66,7 +66,6 @@ typedef struct Record
 {
 	int64		time;
 	int32		subject;
-	int32		level;
 	int32		older;			/* the same subject's record before, or -1 */
 
 	/*
@@ -169,7 +168,7 @@ typedef struct Trace
 
 	/* the level under way */
 	int			level;
-	Size		first_record;
+	int64		first_record;	/* of this level */
 	Infector   *infectors;
 	Size		ninfectors;
 	Size		infectors_size;

@@ -35,7 +35,7 @@
 #define QUESTION_BATCH 8192
 
 /* Visits that are handed over at a time. */
-#define VISIT_BATCH 1024
+#define VISIT_BATCH 256
 
 typedef struct PartReaders
 {
