@@ -14,6 +14,8 @@
 # Each has a database of its own, in which sql and isolation tests find the
 # extension created.  Roles are shared: name them regress_X_….  What a test
 # wrote lies in build/check/ afterwards.  See run-test.sh for the details.
+# A test whose first lines say `run alone` has no other beside it: one that
+# depends on which transactions are running, say, in whatever database.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -40,6 +42,19 @@ list() {
 			fi
 		done
 	done
+}
+
+# Does the test ask to have no other beside it?
+is_alone() {
+	local kind=${1%%/*} name=${1#*/} file
+
+	case $kind in
+	sql) file=test/sql/$name.sql ;;
+	isolation) file=test/specs/$name.spec ;;
+	tap) file=test/t/$name.pl ;;
+	script) file=test/scripts/$name.sh ;;
+	esac
+	head -n 20 "$TOP/$file" | grep -qiE '^ *(--|#).*\brun alone\b'
 }
 
 # report RESULT TEST [MICROSECONDS]
@@ -129,6 +144,12 @@ mapfile -t tests < <(
 	list sql test/sql sql
 	list script test/scripts sh
 )
+others=()
+alone=()
+for test in "${tests[@]}"; do
+	if is_alone "$test"; then alone+=("$test"); else others+=("$test"); fi
+done
+tests=("${others[@]}" "${alone[@]}")
 [ "${#tests[@]}" -gt 0 ] || die "no test is called ${wanted[*]}"
 
 need check
@@ -155,6 +176,7 @@ set -m
 next=0
 declare -A begun=()
 while [ "$next" -lt "${#tests[@]}" ] || [ "${#running[@]}" -gt 0 ]; do
+	[ "$next" -lt "${#others[@]}" ] || JOBS=1
 	if [ "$next" -lt "${#tests[@]}" ] && [ "${#running[@]}" -lt "$JOBS" ]; then
 		test=${tests[next]}
 		next=$((next + 1))

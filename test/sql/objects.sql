@@ -9,13 +9,17 @@ WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'anshim');
 
 -- It has a comment.  A sequence belongs to its column, an operator family to
--- its class.
+-- its class, a row's type to its table and an array's to its element's.
 SELECT object AS "without a comment"
 FROM member
 WHERE obj_description(objid, classid::regclass::name) IS NULL
 	AND NOT (classid = 'pg_class'::regclass
 			 AND (SELECT relkind FROM pg_class WHERE oid = objid) = 'S')
 	AND classid <> 'pg_opfamily'::regclass
+	AND NOT (classid = 'pg_type'::regclass
+			 AND (SELECT typsubscript = 'array_subscript_handler'::regproc
+				  OR typrelid <> 0 AND (SELECT relkind FROM pg_class WHERE oid = typrelid) <> 'c'
+				  FROM pg_type WHERE oid = objid))
 ORDER BY 1;
 
 -- So has every column of a table or view.
