@@ -1,5 +1,6 @@
 --
 -- What a trace demands of a log at the moment it reads it
+-- (run alone: the transactions of all databases decide how young an index is)
 --
 SET timezone = 'UTC';
 \set trace 'SELECT subject, started_at, ended_at FROM anshim.contacts(''visit'', 1, ''[2021-01-01, 2021-01-02)'') ORDER BY subject;'
