@@ -198,13 +198,13 @@ venues_metres_check(const VenuesTable *table)
 		return;
 
 	/*
-	 * PROJ's text is the simplest to read.  Where an administrator added a
+	 * PROJ's text is the simplest to read; geocentric metres are no distances.  Where an administrator added a
 	 * system without it, its well-known text ends with the unit of the axes.
 	 */
 	query_integers(psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE "
 							"CASE WHEN proj4text OPERATOR(pg_catalog.~) '\\S' "
 							"THEN proj4text OPERATOR(pg_catalog.~) '(^|\\s)\\+units=m(\\s|$)' "
-							"AND proj4text OPERATOR(pg_catalog.!~) '\\+proj=longlat' "
+							"AND proj4text OPERATOR(pg_catalog.!~) '\\+proj=(longlat|latlong|geocent)' "
 							"ELSE srtext OPERATOR(pg_catalog.~*) "
 							"'^\\s*proj.*unit\\[\"met(re|er)\",\\s*1(\\.0*)?\\s*[,\\]]' END) "
 							"FROM %s.spatial_ref_sys WHERE srid OPERATOR(pg_catalog.=) %lld",
@@ -216,7 +216,7 @@ venues_metres_check(const VenuesTable *table)
 				 answer[0] == 0 ?
 				 errdetail("Column %s of table %s has SRID %lld, which spatial_ref_sys does not know.",
 						   table->location, table->sql_name, (long long) srid) :
-				 errdetail("Column %s of table %s has SRID %lld, whose unit is another one, such as degrees.",
+				 errdetail("Column %s of table %s has SRID %lld, which is not projected, or in another unit.",
 						   table->location, table->sql_name, (long long) srid),
 				 answer[0] == 0 ?
 				 errhint("Say with ST_SetSRID() which system they are in, or add it to spatial_ref_sys.") :

@@ -104,7 +104,7 @@ anshim_forget_dropped(PG_FUNCTION_ARGS)
 	SPI_execute("SELECT schema_name, object_name "
 				"FROM pg_catalog.pg_event_trigger_dropped_objects() "
 				"WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass "
-				"AND objsubid OPERATOR(pg_catalog.=) 0 AND NOT is_temporary", false, 0);
+				"AND objsubid OPERATOR(pg_catalog.=) 0", false, 0);
 	foreach(lc, records)
 	{
 		LogRecord  *record = lfirst(lc);

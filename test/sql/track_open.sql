@@ -74,6 +74,9 @@ DROP INDEX visit_long_stays;
 :trace
 CREATE INDEX visit_long_stays ON visit (venue, entered_at, subject) INCLUDE (left_at) WHERE left_at - entered_at > '10 min';
 :trace
+-- One for shorter stays than default_stay would miss visits that are not checked out.
+INSERT INTO visit VALUES (5, 2, '2021-01-02 11:00', NULL), (6, 2, '2021-01-02 11:40', '2021-01-02 11:50');
+SELECT subject FROM anshim.contacts('visit', 6, '[2021-01-02, 2021-01-03)');
 CREATE INDEX visit_longer_stays ON visit (venue, entered_at, subject) INCLUDE (left_at) WHERE left_at - entered_at > '5 h';
 :trace
 CREATE INDEX visit_longest_stays ON visit (venue, entered_at, subject) INCLUDE (left_at) WHERE left_at - entered_at > '25 h';

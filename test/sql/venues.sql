@@ -5,7 +5,7 @@ SET timezone = 'UTC';
 CREATE TABLE visit (subject int, venue int, entered_at timestamptz NOT NULL, left_at timestamptz);
 INSERT INTO visit SELECT i, i, '2021-01-01 10:00', '2021-01-01 11:00' FROM generate_series(1, 6) i;
 CREATE TABLE venue (venue int, location text);
--- 0.0009 degrees of longitude on the equator are 100.19 m.
+-- On the equator 0.0009 degrees of longitude are 100.19 m.
 CREATE VIEW pairs AS SELECT 1 AS venue, 0.0 AS x, 0.0 AS y UNION ALL VALUES (2, 100, 0), (3, 0, 250.5), (4, 5000, 5000);
 \set near 'SELECT subject, venue, round(distance::numeric, 2) AS distance FROM anshim.contacts(''visit'', 1, ''[2021-01-01, 2021-01-02)'', within => '
 
@@ -73,11 +73,13 @@ UPDATE venue SET location = "Far Away".ST_SetSRID(location, 25832);
 :near 250.5) ORDER BY 1;
 ALTER TABLE venue ALTER location TYPE "Far Away".geometry("Point", 25832);
 :near 250.5) ORDER BY 1;
--- ... in degrees, in feet, in a system that nobody knows
+-- ... in degrees, in feet, from the middle of the earth, in a system that nobody knows
 ALTER TABLE venue ALTER location TYPE "Far Away".geometry("Point", 4326) USING "Far Away".ST_SetSRID(location, 4326);
 :near 100) ORDER BY 1;
 SELECT anshim.track_venues('visit', 'venue');
 ALTER TABLE venue ALTER location TYPE "Far Away".geometry("Point", 2225) USING "Far Away".ST_SetSRID(location, 2225);
+:near 100) ORDER BY 1;
+ALTER TABLE venue ALTER location TYPE "Far Away".geometry("Point", 4978) USING "Far Away".ST_SetSRID(location, 4978);
 :near 100) ORDER BY 1;
 ALTER TABLE venue ALTER location TYPE "Far Away".geometry USING "Far Away".ST_SetSRID(location, 990001);
 :near 100) ORDER BY 1;
