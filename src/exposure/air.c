@@ -95,6 +95,8 @@ trace_build_air(Trace *trace)
 
 	group_pieces(trace);
 	trace->nfresh = 0;
+	memory_reserve(trace->memory, trace->strips, 0, trace->strips_size, trace->npieces);
+	memory_reserve(trace->memory, trace->questions, 0, trace->questions_size, trace->npieces);
 
 	sweep.trace = trace;
 	sweep.heap = pairingheap_allocate(smaller_infector, NULL);
@@ -134,7 +136,7 @@ trace_build_air(Trace *trace)
 static void
 group_pieces(Trace *trace)
 {
-	Size		nvenues = trace->venues->size;
+	Size		nvenues = ident_table_size(trace->venues);
 	uint32	   *counts = memory_alloc_zero(trace->memory, nvenues, sizeof(uint32));
 	Size	   *places = memory_alloc(trace->memory, nvenues, sizeof(Size));
 	Size		size = trace->npieces;

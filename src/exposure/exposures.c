@@ -151,7 +151,7 @@ static void
 return_exposures(Call *call, Trace *trace)
 {
 	call_begin_rows(call);
-	for (int32 i = 0; i < trace->subjects->size; i++)
+	for (int32 i = 0; i < ident_table_size(trace->subjects); i++)
 	{
 		const Subject *subject = trace_subject(trace, i);
 
@@ -171,19 +171,19 @@ fetch_ahead(const Trace *trace, int32 number)
 	int32		soon = number + AHEAD;
 	int32		later = number + 2 * AHEAD;
 
-	if (later >= trace->subjects->size)
+	if (later >= ident_table_size(trace->subjects))
 		return;
 	if (trace_subject(trace, later)->record >= 0)
-		anshim_prefetch(&trace->records[trace_subject(trace, later)->record]);
+		anshim_prefetch(trace_record(trace, trace_subject(trace, later)->record));
 	if (trace_subject(trace, soon)->record >= 0)
 		anshim_prefetch(trace_subject(trace,
-									  trace->records[trace_subject(trace, soon)->record].via));
+									  trace_record(trace, trace_subject(trace, soon)->record)->via));
 }
 
 static void
 return_exposure(Call *call, const Trace *trace, const Subject *subject)
 {
-	const Record *record = &trace->records[subject->record];
+	const Record *record = trace_record(trace, subject->record);
 	MemoryContext old = MemoryContextSwitchTo(call->row_context);
 	int64		time = trace->rules.backward ? -subject->time : subject->time;
 	Datum		values[5];
@@ -205,19 +205,19 @@ static void
 return_paths(Call *call, Trace *trace)
 {
 	int32	   *hops = memory_alloc(trace->memory, Min(trace->rules.degrees,
-													   Max(trace->nrecords, 1)),
+													   Max(trace->records.n, 1)),
 									sizeof(int32));
 
 	call_begin_rows(call);
-	for (int32 i = 0; i < trace->subjects->size; i++)
+	for (int32 i = 0; i < ident_table_size(trace->subjects); i++)
 	{
 		int			n = 0;
 
-		for (int32 at = trace_subject(trace, i)->record; at >= 0; at = trace->records[at].via_record)
+		for (int32 at = trace_subject(trace, i)->record; at >= 0; at = trace_record(trace, at)->via_record)
 			hops[n++] = at;
 		for (int step = 1; step <= n; step++)
 		{
-			const Record *record = &trace->records[hops[n - step]];
+			const Record *record = trace_record(trace, hops[n - step]);
 			MemoryContext old = MemoryContextSwitchTo(call->row_context);
 			Datum		values[6];
 			bool		nulls[6] = {0};

@@ -215,27 +215,25 @@ reach(Trace *trace, int32 number, const Found *found)
 	{
 		if (!known)
 			return;
-		record = &trace->records[subject->record];
+		record = trace_record(trace, subject->record);
 		if (found->infector > record->via ||
 			(found->infector == record->via && found->air >= record->venue))
 			return;
 	}
 
 	if (known)
-		record = &trace->records[subject->record];
+		record = trace_record(trace, subject->record);
 	else
 	{
-		if (trace->nrecords == PG_INT32_MAX)
+		if (trace->records.n == PG_INT32_MAX)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("trace reaches too many subjects"),
 					 errhint("Trace over a shorter time or fewer degrees.")));
-		memory_reserve(trace->memory, trace->records, trace->nrecords,
-					   trace->records_size, 1);
-		record = &trace->records[trace->nrecords];
+		record = store_add(&trace->records);
 		record->subject = number;
 		record->older = subject->record;
-		subject->record = trace->nrecords++;
+		subject->record = trace->records.n - 1;
 		if (subject->degree == 0)
 			subject->degree = trace->level;
 	}

@@ -64,6 +64,7 @@ trace_begin(VisitLog *log, const TraceRules *rules)
 	trace->source = btree_source_create(memory, log);
 	if (rules->within > 0)
 		trace->proximity = proximity_open(memory, log, rules->within);
+	store_init(&trace->records, memory, sizeof(Record));
 	trace->subjects = ident_table_create(memory, &log->subject, sizeof(Subject), &new_subject);
 	trace->venues = ident_table_create(memory, &log->venue, sizeof(Venue), &new_venue);
 	return trace;
@@ -127,7 +128,7 @@ trace_run(Trace *trace)
 			break;
 		INSTR_TIME_SET_CURRENT(begin);
 
-		trace->first_record = trace->nrecords;
+		trace->first_record = trace->records.n;
 		trace->npieces = trace->nairs = trace->nstrips = trace->nquestions = 0;
 		trace_collect_pieces(trace);
 		trace_build_air(trace);
@@ -142,7 +143,7 @@ trace_run(Trace *trace)
 		stats.stretches = trace->nquestions;
 		stats.venue_rows = trace->source->counts.venue_rows - before.venue_rows;
 		stats.heap_fetches = trace->source->counts.heap_fetches - before.heap_fetches;
-		stats.reached = trace->nrecords - trace->first_record;
+		stats.reached = trace->records.n - trace->first_record;
 		stats.milliseconds = INSTR_TIME_GET_MILLISEC(end);
 		stats_level(&stats);
 
@@ -190,9 +191,9 @@ trace_start(Trace *trace)
 static void
 close_level(Trace *trace)
 {
-	for (Size i = trace->first_record; i < trace->nrecords; i++)
+	for (Size i = trace->first_record; i < trace->records.n; i++)
 	{
-		Record	   *record = &trace->records[i];
+		Record	   *record = trace_record(trace, i);
 		const Infector *infector = &trace->infectors[record->via];
 
 		if ((i & 0xFFFF) == 0)
@@ -213,10 +214,10 @@ choose_infectors(Trace *trace)
 
 	trace->ninfectors = 0;
 	memory_reserve(trace->memory, trace->infectors, 0, trace->infectors_size,
-				   trace->nrecords - trace->first_record);
-	for (Size i = trace->first_record; i < trace->nrecords; i++)
+				   trace->records.n - trace->first_record);
+	for (Size i = trace->first_record; i < trace->records.n; i++)
 	{
-		const Record *record = &trace->records[i];
+		const Record *record = trace_record(trace, i);
 		Infector   *infector = &trace->infectors[trace->ninfectors];
 		Span		time;
 
@@ -240,7 +241,7 @@ choose_infectors(Trace *trace)
 		 */
 		infector->ask_to = time.to;
 		if (record->older >= 0)
-			infector->ask_to = Min(time.to, time_add(trace->records[record->older].time,
+			infector->ask_to = Min(time.to, time_add(trace_record(trace, record->older)->time,
 													 rules->latent));
 		trace->ninfectors++;
 	}

@@ -162,9 +162,7 @@ typedef struct Trace
 	Size		ncases;
 	Size		cases_size;
 
-	Record	   *records;
-	Size		nrecords;
-	Size		records_size;
+	Store		records;
 
 	/* the level under way */
 	int			level;
@@ -204,6 +202,12 @@ static inline Venue *
 trace_venue(const Trace *trace, int32 number)
 {
 	return ident_table_entry(trace->venues, number);
+}
+
+static inline Record *
+trace_record(const Trace *trace, int32 number)
+{
+	return store_at(&trace->records, number);
 }
 
 /* The times of a visit in this trace. */

@@ -243,7 +243,7 @@ ident_table_create(Memory *memory, const IdentType *type, Size entry_size, const
 
 	table->memory = memory;
 	table->type = type;
-	table->entry_size = entry_size;
+	store_init(&table->entries, memory, entry_size);
 	table->initial = initial;
 	if (type->class == IDENT_ORDERED)
 	{
@@ -266,25 +266,17 @@ append_ident(IdentTable *table, Ident ident)
 {
 	void	   *entry;
 
-	if (table->size == PG_INT32_MAX)
+	if (table->entries.n == PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("trace reaches too many subjects or venues"),
 				 errdetail("A trace can hold %d of each.", PG_INT32_MAX),
 				 errhint("Trace over a shorter time or fewer degrees.")));
-	if (table->size == table->capacity)
-	{
-		Size		want = Max(table->capacity * 2, 16);
-
-		table->entries = memory_resize(table->memory, table->entries, table->capacity,
-									   want, table->entry_size);
-		table->capacity = want;
-	}
 	ident = copy_value(table, ident);
-	entry = ident_table_entry(table, table->size++);
-	memcpy(entry, table->initial, table->entry_size);
+	entry = store_add(&table->entries);
+	memcpy(entry, table->initial, table->entries.size);
 	memcpy(entry, &ident, sizeof(Ident));
-	return table->size - 1;
+	return table->entries.n - 1;
 }
 
 /*
@@ -333,7 +325,7 @@ add_hashed(IdentTable *table, Ident ident, uint64 hash)
 	if (bucket->number < 0)
 	{
 		/* at most half full, so that probes stay short */
-		if ((uint32) table->size >= table->mask / 2)
+		if (table->entries.n >= table->mask / 2)
 		{
 			grow_buckets(table);
 			bucket = find_bucket(table, ident, hash);
@@ -401,7 +393,7 @@ grow_buckets(IdentTable *table)
 	table->mask = n - 1;
 	memset(table->buckets, 0xFF, mul_size(n, sizeof(IdentBucket)));
 
-	for (int32 number = 0; number < table->size; number++)
+	for (int32 number = 0; number < ident_table_size(table); number++)
 	{
 		uint64		hash = ident_hash(table->type, ident_table_get(table, number));
 		uint32		at = (uint32) hash & table->mask;

@@ -98,17 +98,12 @@ ident_compare(const IdentType *type, Ident a, Ident b)
  * which they were first seen, and keeps an entry for each: a struct of the
  * caller's that begins with the Ident.  A new entry is a copy of `initial`
  * but for that.  Values held by reference are copied in.
- *
- * Entries move when the table grows; hold on to numbers, not to pointers.
  */
 typedef struct IdentTable
 {
-	char	   *entries;		/* use ident_table_entry() */
-	Size		entry_size;
-	int32		size;			/* entries in use */
+	Store		entries;		/* use ident_table_entry() */
 
 	/* ident.c's own */
-	Size		capacity;
 	Memory	   *memory;
 	const IdentType *type;
 	const void *initial;
@@ -123,8 +118,13 @@ extern IdentTable *ident_table_create(Memory *memory, const IdentType *type,
 static inline void *
 ident_table_entry(const IdentTable *table, int32 number)
 {
-	Assert(number >= 0 && number < table->size);
-	return table->entries + (Size) number * table->entry_size;
+	return store_at(&table->entries, number);
+}
+
+static inline int32
+ident_table_size(const IdentTable *table)
+{
+	return table->entries.n;
 }
 
 static inline Ident

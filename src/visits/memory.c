@@ -82,6 +82,26 @@ memory_free(Memory *memory, void *array, Size n, Size size)
 	memory->used -= mul_size(n, size);
 }
 
+void
+store_init(Store *store, Memory *memory, Size size)
+{
+	memset(store, 0, sizeof(Store));
+	store->memory = memory;
+	store->size = size;
+}
+
+void *
+store_add(Store *store)
+{
+	if (store->n == store->nchunks * STORE_CHUNK)
+	{
+		memory_reserve(store->memory, store->chunks, store->nchunks, store->chunks_size, 1);
+		store->chunks[store->nchunks++] = memory_alloc(store->memory, STORE_CHUNK, store->size);
+	}
+	store->n++;
+	return store_at(store, store->n - 1);
+}
+
 static void
 memory_charge(Memory *memory, Size size)
 {

@@ -52,4 +52,33 @@ extern void memory_free(Memory *memory, void *array, Size n, Size size);
 		} \
 	} while (0)
 
+/*
+ * An array that grows without moving: in chunks of 2 ^ STORE_BITS elements.
+ * Nothing is copied, and addresses stay.
+ */
+#define STORE_BITS 10
+#define STORE_CHUNK ((Size) 1 << STORE_BITS)
+
+typedef struct Store
+{
+	Memory	   *memory;
+	Size		size;			/* of an element */
+	Size		n;				/* elements in use */
+	char	  **chunks;
+	Size		nchunks;
+	Size		chunks_size;
+} Store;
+
+extern void store_init(Store *store, Memory *memory, Size size);
+
+/* One more element, whose contents are undefined. */
+extern void *store_add(Store *store);
+
+static inline void *
+store_at(const Store *store, Size i)
+{
+	Assert(i < store->n);
+	return store->chunks[i >> STORE_BITS] + (i & (STORE_CHUNK - 1)) * store->size;
+}
+
 #endif							/* ANSHIM_MEMORY_H */
