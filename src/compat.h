@@ -26,9 +26,14 @@
 #define anshim_prefetch(address) ((void) 0)
 #endif
 
-/* PostgreSQL 16 renamed RelFileNode to RelFileLocator (utils/rel.h). */
+/*
+ * PostgreSQL 16 renamed RelFileNode to RelFileLocator (utils/rel.h,
+ * storage/relfilelocator.h) and its number's type.
+ */
 #if PG_VERSION_NUM < 160000
+typedef Oid RelFileNumber;
 #define rd_locator rd_node
+#define relNumber relNode
 #endif
 
 /* PostgreSQL 18 put pg_noreturn before the declaration. */

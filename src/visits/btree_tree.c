@@ -25,6 +25,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/rel.h"
 
@@ -37,6 +38,22 @@
  */
 #define LINE_POINTER_BYTES 768
 #define CACHE_LINE 64
+
+/*
+ * Where the backend saw a leaf page last: which of the shared buffers.  Only a
+ * hint, which ReadRecentBuffer() checks; a look into the shared table of
+ * buffers costs more than anything else about a leaf that is in memory.
+ */
+typedef struct PageHint
+{
+	RelFileNumber file;
+	BlockNumber block;
+	Buffer		buffer;
+} PageHint;
+
+#define PAGE_HINTS (1 << 15)
+
+static PageHint page_hints[PAGE_HINTS];
 
 static void read_inner_page(BtreeReader *reader, uint32 level, BlockNumber block);
 static OffsetNumber choose_item(BtreeReader *reader, Page page, OffsetNumber low,
@@ -192,6 +209,48 @@ btree_start(BtreeReader *reader)
 }
 
 /*
+ * The slot for a leaf page's hint; emptied if it held another page's.
+ */
+static PageHint *
+page_hint(BtreeReader *reader, BlockNumber block)
+{
+	RelFileNumber file = reader->rel->rd_locator.relNumber;
+	PageHint   *hint = &page_hints[hash_combine(file, block) % PAGE_HINTS];
+
+	if (hint->file != file || hint->block != block)
+	{
+		hint->file = file;
+		hint->block = block;
+		hint->buffer = InvalidBuffer;
+	}
+	return hint;
+}
+
+/*
+ * Let a leaf come nearer: into shared buffers, or, if it is there, the lines
+ * that every look at it needs into the processor's cache.  The page is not
+ * pinned, so it may be another one by now; nothing is read from it.
+ */
+static void
+prefetch_leaf(BtreeReader *reader, BlockNumber block, LeafAhead *leaf)
+{
+	PageHint   *hint = page_hint(reader, block);
+
+	leaf->block = block;
+	if (!BufferIsValid(hint->buffer))
+		hint->buffer = PrefetchBuffer(reader->rel, MAIN_FORKNUM, block).recent_buffer;
+	leaf->recent = hint->buffer;
+	if (leaf->recent > 0)
+	{
+		const char *page = BufferGetBlock(leaf->recent);
+
+		for (int i = 0; i < LINE_POINTER_BYTES; i += CACHE_LINE)
+			anshim_prefetch(page + i);
+		anshim_prefetch(page + BLCKSZ - CACHE_LINE);
+	}
+}
+
+/*
  * Look for the leaves that ranges[0..n-1] will need next.
  */
 void
@@ -205,7 +264,7 @@ btree_look_ahead(BtreeReader *reader, const ReadRange *ranges, int n)
 		IndexTuple	bound;
 
 		leaf->range = reader->next_range;
-		btree_prefetch_leaf(reader, find_leaf(reader, range->key, range->from, &bound), leaf);
+		prefetch_leaf(reader, find_leaf(reader, range->key, range->from, &bound), leaf);
 
 		/* the ranges that begin on the same leaf */
 		do
@@ -214,26 +273,6 @@ btree_look_ahead(BtreeReader *reader, const ReadRange *ranges, int n)
 			   (bound == NULL ||
 				!pivot_at_or_before(reader, bound, ranges[reader->next_range].key,
 									ranges[reader->next_range].from)));
-	}
-}
-
-/*
- * Let a leaf come nearer: into shared buffers, or, if it is there, the lines
- * that every look at it needs into the processor's cache.  The page is not
- * pinned, so it may be another one by now; nothing is read from it.
- */
-void
-btree_prefetch_leaf(BtreeReader *reader, BlockNumber block, LeafAhead *leaf)
-{
-	leaf->block = block;
-	leaf->recent = PrefetchBuffer(reader->rel, MAIN_FORKNUM, block).recent_buffer;
-	if (leaf->recent > 0)
-	{
-		const char *page = BufferGetBlock(leaf->recent);
-
-		for (int i = 0; i < LINE_POINTER_BYTES; i += CACHE_LINE)
-			anshim_prefetch(page + i);
-		anshim_prefetch(page + BLCKSZ - CACHE_LINE);
 	}
 }
 
@@ -250,6 +289,15 @@ btree_lock_leaf(BtreeReader *reader, BlockNumber block)
 	return buffer;
 }
 
+/*
+ * The page is no longer where it was.
+ */
+static void
+forget_hint(BtreeReader *reader, BlockNumber block)
+{
+	page_hint(reader, block)->buffer = InvalidBuffer;
+}
+
 static Buffer
 lock_leaf_ahead(BtreeReader *reader, const LeafAhead *leaf)
 {
@@ -260,6 +308,7 @@ lock_leaf_ahead(BtreeReader *reader, const LeafAhead *leaf)
 		_bt_checkpage(reader->rel, leaf->recent);
 		return leaf->recent;
 	}
+	forget_hint(reader, leaf->block);
 	return btree_lock_leaf(reader, leaf->block);
 }
 

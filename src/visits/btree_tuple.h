@@ -92,7 +92,6 @@ extern Buffer btree_lock_first_leaf(BtreeReader *reader, const ReadRange *ranges
 									int at);
 extern Buffer btree_lock_leaf(BtreeReader *reader, BlockNumber block);
 extern void btree_look_ahead(BtreeReader *reader, const ReadRange *ranges, int n);
-extern void btree_prefetch_leaf(BtreeReader *reader, BlockNumber block, LeafAhead *leaf);
 
 static inline Ident
 load_fixed(const KeyPlace *place, const char *data)
