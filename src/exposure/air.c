@@ -188,8 +188,12 @@ leave_out_old_air(VenueAir *air, Piece *pieces, const SpanList *covered)
 	Size		kept = 0;
 
 	for (Size i = 0; i < air->npieces; i++)
+	{
+		if ((i & 0xFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (!span_list_covers(covered, pieces[i].air.from, pieces[i].air.to))
 			pieces[kept++] = pieces[i];
+	}
 	air->npieces = kept;
 }
 
@@ -209,6 +213,7 @@ sweep_venue(Sweep *sweep, const Piece *pieces, Size n)
 		const Piece *first;
 		Span		span;
 
+		CHECK_FOR_INTERRUPTS();
 		if (pairingheap_is_empty(heap))
 			at = pieces[i].air.from;
 		for (; i < n && pieces[i].air.from <= at; i++)

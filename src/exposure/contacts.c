@@ -194,6 +194,7 @@ measure_pieces(Contacts *contacts)
 		{
 			Span		air = trace->pieces[trace->airs[i].first_piece + j].air;
 
+			CHECK_FOR_INTERRUPTS();
 			contacts->longest[i] = Max(contacts->longest[i], air.to - air.from);
 		}
 }

@@ -254,6 +254,8 @@ count_visitors(Hotspots *hotspots)
 	{
 		const Presence *this = &hotspots->presences[i];
 
+		if ((i & 0xFFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (i == 0 || this->hotspot != this[-1].hotspot || this->subject != this[-1].subject)
 			hotspots->spots[this->hotspot].visitors++;
 	}

@@ -37,7 +37,7 @@ static void close_level(Trace *trace);
 static void choose_infectors(Trace *trace);
 static void sort_infectors(Trace *trace);
 
-static const Subject new_subject = {.time = TIME_MAX, .record = -1};
+static const Subject new_subject = {.time = TIME_MAX,.record = -1};
 static const Venue new_venue = {0};
 
 #define ST_SORT infector_sort

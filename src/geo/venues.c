@@ -198,8 +198,9 @@ venues_metres_check(const VenuesTable *table)
 		return;
 
 	/*
-	 * PROJ's text is the simplest to read; geocentric metres are no distances.  Where an administrator added a
-	 * system without it, its well-known text ends with the unit of the axes.
+	 * PROJ's text is the simplest to read; geocentric metres are no
+	 * distances.  Where an administrator added a system without it, its
+	 * well-known text ends with the unit of the axes.
 	 */
 	query_integers(psprintf("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE "
 							"CASE WHEN proj4text OPERATOR(pg_catalog.~) '\\S' "

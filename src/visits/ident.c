@@ -22,6 +22,7 @@
 #include "catalog/pg_type_d.h"
 #include "common/hashfn.h"
 #include "lib/rbtree.h"
+#include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"
@@ -398,6 +399,8 @@ grow_buckets(IdentTable *table)
 		uint64		hash = ident_hash(table->type, ident_table_get(table, number));
 		uint32		at = (uint32) hash & table->mask;
 
+		if ((number & 0xFFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
 		while (table->buckets[at].number >= 0)
 			at = (at + 1) & table->mask;
 		table->buckets[at].number = number;

@@ -40,8 +40,8 @@ typedef struct VenueQuestion
 	Ident		venue;
 	int64		from;
 	int64		to;
-	int32		tag;			/* what the answers carry: the caller's
-								 * number for this venue */
+	int32		tag;			/* what the answers carry: the caller's number
+								 * for this venue */
 	bool		under_way;
 } VenueQuestion;
 
