@@ -14,7 +14,8 @@
 CREATE DOMAIN oracle.badge AS integer;
 
 -- A way to keep a log: the types and names of its columns, how the table is
--- made (%1$s is its name), and the shape of the logs in it.
+-- made (%1$s is its name), and the shape of the logs in it: so many, compared
+-- with other varieties, and so large.
 CREATE TABLE oracle.variety (
 	variety integer PRIMARY KEY,
 	title text NOT NULL,
@@ -25,12 +26,19 @@ CREATE TABLE oracle.variety (
 	default_stay integer NOT NULL,
 	ddl text NOT NULL,
 	columns text[] NOT NULL DEFAULT '{subject,venue,entered_at,left_at}',
-	churned boolean NOT NULL DEFAULT false
+	subject_key text,				-- of oracle.key, if not named as the type
+	venue_key text,
+	churned boolean NOT NULL DEFAULT false,
+	repeated integer NOT NULL DEFAULT 1,	-- each row so many times
+	share numeric NOT NULL DEFAULT 1,
+	scale integer NOT NULL DEFAULT 1
 );
 
 INSERT INTO oracle.variety VALUES
-	(1, 'uuid, uuid', 'uuid', 'uuid', '1 microsecond', 12, 2,
-	 'CREATE TABLE %1$s (subject uuid, venue uuid, entered_at timestamptz NOT NULL, left_at timestamptz)'),
+	(1, 'uuid, uuid; with sparse leaf pages', 'uuid', 'uuid', '1 microsecond', 12, 1,
+	 'CREATE TABLE %1$s (subject uuid, venue uuid, entered_at timestamptz NOT NULL, left_at timestamptz);
+	CREATE INDEX ON %1$s (venue, entered_at, subject) INCLUDE (left_at) WITH (fillfactor = 10);
+	CREATE INDEX ON %1$s (subject, entered_at, venue) INCLUDE (left_at) WITH (fillfactor = 10)'),
 	(2, 'bigint, bigint; a partition a day', 'bigint', 'bigint', '1 hour', 9, 3,
 	 'CREATE TABLE %1$s (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz)
 		PARTITION BY RANGE (entered_at);
@@ -55,7 +63,7 @@ INSERT INTO oracle.variety VALUES
 		PARTITION BY HASH (venue);
 	CREATE TABLE %1$s_2_0 PARTITION OF %1$s_2 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 	CREATE TABLE %1$s_2_1 PARTITION OF %1$s_2 FOR VALUES WITH (MODULUS 2, REMAINDER 1)'),
-	(6, 'uuid, bigint; by hash of subject', 'uuid', 'bigint', '1 hour', 12, 2,
+	(6, 'uuid, bigint; by hash of subject', 'uuid', 'bigint', '1 hour', 12, 1,
 	 'CREATE TABLE %1$s (subject uuid, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz)
 		PARTITION BY HASH (subject);
 	CREATE TABLE %1$s_0 PARTITION OF %1$s FOR VALUES WITH (MODULUS 2, REMAINDER 0);
@@ -71,20 +79,51 @@ INSERT INTO oracle.variety VALUES
 	CREATE TABLE %1$s_3 PARTITION OF %1$s FOR VALUES FROM (''2021-03-28 00:00:00.000007+00'') TO (MAXVALUE)'),
 	(8, 'bigint, bigint; with dead rows', 'bigint', 'bigint', '1 microsecond', 4, 3,
 	 'CREATE TABLE %1$s (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz)'),
-	(9, 'a domain over integer, varchar; odd names', 'oracle.badge', 'varchar(400)', '1 hour', 24, 1,
-	 'CREATE TABLE %1$s ("Who''s" oracle.badge, "a ""place""" varchar(400), "FROM" timestamptz NOT NULL, "to" timestamptz)'),
+	(9, 'a domain over integer, varchar; odd names', 'oracle.badge', 'varchar(2000)', '1 hour', 24, 1,
+	 'CREATE TABLE %1$s ("Who''s" oracle.badge, "a ""place""" varchar(2000), "FROM" timestamptz NOT NULL, "to" timestamptz)'),
 	(10, 'date, numeric; by list of venue', 'date', 'numeric', '2 hours', 7, 7,
 	 'CREATE TABLE %1$s (subject date, venue numeric, entered_at timestamptz NOT NULL, left_at timestamptz)
 		PARTITION BY LIST (venue);
 	CREATE TABLE %1$s_0 PARTITION OF %1$s FOR VALUES IN (NULL, 1);
-	CREATE TABLE %1$s_1 PARTITION OF %1$s DEFAULT');
+	CREATE TABLE %1$s_1 PARTITION OF %1$s DEFAULT'),
+	(11, 'bigint, bigint; rows several times, left_at a key', 'bigint', 'bigint', '1 microsecond', 16, 1,
+	 'CREATE TABLE %1$s (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz);
+	CREATE INDEX ON %1$s (venue, entered_at, subject, left_at);
+	CREATE INDEX ON %1$s (subject, entered_at, venue, left_at)'),
+	(12, 'integer, bigint; by range of entered_at and venue', 'integer', 'bigint', '1 microsecond', 16, 2,
+	 'CREATE TABLE %1$s (subject integer, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz)
+		PARTITION BY RANGE (entered_at, venue);
+	CREATE TABLE %1$s_1 PARTITION OF %1$s FOR VALUES FROM (MINVALUE, MINVALUE) TO (''2021-03-28 00:00+00'', 0);
+	CREATE TABLE %1$s_2 PARTITION OF %1$s FOR VALUES FROM (''2021-03-28 00:00+00'', 0) TO (''2021-03-28 00:00:00.000004+00'', 0);
+	CREATE TABLE %1$s_3 PARTITION OF %1$s FOR VALUES FROM (''2021-03-28 00:00:00.000004+00'', 0) TO (''2021-03-28 00:00:00.000009+00'', MINVALUE);
+	CREATE TABLE %1$s_rest PARTITION OF %1$s DEFAULT;
+	CREATE INDEX ON %1$s (venue, entered_at, subject) INCLUDE (left_at)
+		WHERE left_at - entered_at > interval ''00:00:00.000003'''),
+	(13, 'uuid, text; by range of venue and entered_at', 'uuid', 'text', '1 hour', 16, 1,
+	 'CREATE TABLE %1$s (subject uuid, venue text, entered_at timestamptz NOT NULL, left_at timestamptz)
+		PARTITION BY RANGE (venue, entered_at);
+	CREATE TABLE %1$s_1 PARTITION OF %1$s FOR VALUES FROM (MINVALUE, MINVALUE) TO (''5'', ''2021-03-28 00:00+00'');
+	CREATE TABLE %1$s_2 PARTITION OF %1$s FOR VALUES FROM (''5'', ''2021-03-28 00:00+00'') TO (MAXVALUE, MAXVALUE);
+	CREATE TABLE %1$s_rest PARTITION OF %1$s DEFAULT'),
+	(14, 'bigint, bigint; large logs', 'bigint', 'bigint', '1 microsecond', 12, 1,
+	 'CREATE TABLE %1$s (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz)'),
+	(15, 'text, text; large logs, partitions', 'text', 'text', '1 hour', 6, 2,
+	 'CREATE TABLE %1$s (subject text, venue text, entered_at timestamptz NOT NULL, left_at timestamptz)
+		PARTITION BY RANGE (entered_at);
+	CREATE TABLE %1$s_1 PARTITION OF %1$s FOR VALUES FROM (MINVALUE) TO (''2021-03-28 00:00+00'');
+	CREATE TABLE %1$s_2 PARTITION OF %1$s FOR VALUES FROM (''2021-03-28 00:00+00'') TO (''2021-03-28 12:00+00'');
+	CREATE TABLE %1$s_rest PARTITION OF %1$s DEFAULT');
 
-UPDATE oracle.variety SET churned = true WHERE variety IN (5, 8);
-UPDATE oracle.variety SET columns = ARRAY['Who''s', 'a "place"', 'FROM', 'to'] WHERE variety = 9;
+-- Texts in the order of a language, where the server knows any.
+INSERT INTO oracle.variety
+SELECT 16, 'text, text; sorted by ICU', 'text', 'text', '2 hours', 8, 1,
+	   'CREATE TABLE %1$s (subject text COLLATE "en-x-icu", venue text COLLATE "en-x-icu", entered_at timestamptz NOT NULL, left_at timestamptz)'
+FROM pg_collation
+WHERE collname = 'en-x-icu';
 
 CREATE FUNCTION oracle.shape_of(v oracle.variety, logs integer) RETURNS oracle.shape
 LANGUAGE sql IMMUTABLE
-RETURN ROW(logs, (v).step, (v).step > '1 microsecond', (v).max_stay, (v).default_stay)::oracle.shape;
+RETURN ROW(logs, (v).scale, (v).step, (v).step > '1 microsecond', (v).max_stay, (v).default_stay)::oracle.shape;
 
 -- The type as results have it: domains flattened, varchar as text.
 CREATE FUNCTION oracle.result_type(type text) RETURNS text
@@ -95,19 +134,27 @@ RETURN CASE
 		   ELSE type
 	   END;
 
+UPDATE oracle.variety SET churned = true WHERE variety IN (5, 8);
+UPDATE oracle.variety SET repeated = 7 WHERE variety = 11;
+UPDATE oracle.variety SET share = 0.01, scale = 60 WHERE variety IN (14, 15);
+UPDATE oracle.variety SET subject_key = coalesce(CASE variety WHEN 16 THEN 'icu' END, oracle.result_type(subject)),
+						  venue_key = coalesce(CASE variety WHEN 16 THEN 'icu' END, oracle.result_type(venue));
+UPDATE oracle.variety SET columns = ARRAY['Who''s', 'a "place"', 'FROM', 'to'] WHERE variety = 9;
+
 CREATE TABLE oracle.key (
 	id integer PRIMARY KEY,
 	"uuid" uuid UNIQUE,
 	"bigint" bigint UNIQUE,
 	"integer" integer UNIQUE,
 	"text" text UNIQUE,
+	icu text UNIQUE,
 	"date" date UNIQUE,
 	"numeric" numeric UNIQUE
 );
 
 -- Keys 0 .. n - 1. They are random, but integers and dates are dense; the
 -- least and greatest bigint are there; and of the texts one is empty, and some
--- differ only behind 200 equal characters, in their case, or in an accent.
+-- differ only behind 200 or 1 200 equal characters, or in their case.
 CREATE FUNCTION oracle.make_keys(seed bigint, n integer) RETURNS void
 LANGUAGE sql AS $$
 	WITH u AS (
@@ -126,6 +173,7 @@ LANGUAGE sql AS $$
 		SELECT row_number() OVER (ORDER BY t)::integer - 1 AS id, t
 		FROM (SELECT CASE
 						 WHEN i = 1 THEN ''
+						 WHEN i % 14 = 0 THEN repeat('longer', 200) || i
 						 WHEN i % 7 = 0 THEN repeat('long', 50) || i
 						 WHEN i % 7 = 1 THEN 'Venue ' || i - 1
 						 WHEN i % 7 = 2 THEN 'venue ' || i - 2
@@ -139,8 +187,18 @@ LANGUAGE sql AS $$
 			  FROM generate_series(1, n) AS i) AS k
 	)
 	INSERT INTO oracle.key
-	SELECT id, u, b, id - n / 2, t, date '2020-01-01' + id, x
+	SELECT id, u, b, id - n / 2, t, NULL, date '2020-01-01' + id, x
 	FROM u JOIN b USING (id) JOIN t USING (id) JOIN x USING (id);
+$$;
+
+-- The texts once more, in another order.
+CREATE FUNCTION oracle.sort_keys(collation_name text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('UPDATE oracle.key AS k SET icu = t."text"
+					FROM (SELECT row_number() OVER (ORDER BY "text" COLLATE %I) - 1 AS id, "text" FROM oracle.key) AS t
+					WHERE k.id = t.id', collation_name);
+END;
 $$;
 
 -- An empty, tracked log of this name, and an empty table of its venues.
@@ -166,7 +224,7 @@ BEGIN
 						 LEFT JOIN oracle.key AS p ON p.id = r.venue
 					ORDER BY r.n',
 				   name, v.columns[1], v.columns[2], v.columns[3], v.columns[4],
-				   oracle.result_type(v.subject), oracle.result_type(v.venue))
+				   v.subject_key, v.venue_key)
 	USING rows;
 END;
 $$;
@@ -178,7 +236,7 @@ BEGIN
 	EXECUTE format('INSERT INTO %s_places
 					SELECT p.%I, CASE WHEN r.x IS NOT NULL THEN format(''POINT(%%s %%s)'', r.x, r.y)::geometry END
 					FROM unnest($1) AS r JOIN oracle.key AS p ON p.id = r.venue',
-				   name, oracle.result_type(v.venue))
+				   name, v.venue_key)
 	USING places;
 END;
 $$;
@@ -190,7 +248,8 @@ DECLARE
 	rows oracle.log_row[] := ARRAY(
 		SELECT ROW(r.subject, r.venue, r.entered_at, r.left_at)::oracle.log_row
 		FROM oracle.random_log AS l,
-			 unnest(l.rows) WITH ORDINALITY AS r (subject, venue, entered_at, left_at, n)
+			 unnest(l.rows) WITH ORDINALITY AS r (subject, venue, entered_at, left_at, n),
+			 generate_series(1, v.repeated)
 		WHERE (log + n) % 2 = half
 		ORDER BY oracle.rnd(seed, log, n || ' place', 1000000));
 BEGIN
@@ -234,7 +293,7 @@ DECLARE
 					END;
 BEGIN
 	EXECUTE format('SELECT array_agg(k.%I::text ORDER BY c.n)
-					FROM unnest($1) WITH ORDINALITY AS c (id, n) JOIN oracle.key AS k USING (id)', subject)
+					FROM unnest($1) WITH ORDINALITY AS c (id, n) JOIN oracle.key AS k USING (id)', v.subject_key)
 	INTO cases
 	USING q.cases;
 
@@ -278,8 +337,6 @@ CREATE FUNCTION oracle.engine_answer(what text, v oracle.variety, name text, q o
 RETURNS text[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-	subject text := oracle.result_type(v.subject);
-	venue text := oracle.result_type(v.venue);
 	list text := CASE what
 					 WHEN 'contacts' THEN
 						 '({subject}, {venue}, {case_venue}, started_at, ended_at, oracle.length(together), oracle.rounded(distance))::oracle.contact'
@@ -295,9 +352,9 @@ DECLARE
 	answer text[];
 BEGIN
 	list := regexp_replace(list, '\{(\w*venue)\}',
-						   format('(SELECT k.id FROM oracle.key AS k WHERE k.%I = a.\1)', venue), 'g');
+						   format('(SELECT k.id FROM oracle.key AS k WHERE k.%I = a.\1)', v.venue_key), 'g');
 	list := regexp_replace(list, '\{(\w+)\}',
-						   format('(SELECT k.id FROM oracle.key AS k WHERE k.%I = a.\1)', subject), 'g');
+						   format('(SELECT k.id FROM oracle.key AS k WHERE k.%I = a.\1)', v.subject_key), 'g');
 	EXECUTE format('SELECT array_agg(r::text ORDER BY r::text COLLATE "C") FROM (SELECT %s AS r FROM %s AS a) AS r',
 				   list, oracle.call(what, v, name, q))
 	INTO answer;
@@ -371,7 +428,7 @@ CREATE FUNCTION oracle.disagreement_alone(what text, v oracle.variety, name text
 RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
-	IF what = 'contacts' AND q.cases = '{}' THEN
+	IF what = 'contacts' AND q.cases = '{}' OR q.cases IS NULL THEN
 		RETURN NULL;
 	END IF;
 	EXECUTE format('DELETE FROM %s', name);
@@ -434,11 +491,11 @@ BEGIN
 					FROM unnest($1) AS r
 						 LEFT JOIN oracle.key AS s ON s.id = r.subject
 						 LEFT JOIN oracle.key AS p ON p.id = r.venue',
-				   oracle.result_type(v.subject), oracle.result_type(v.venue))
+				   v.subject_key, v.venue_key)
 	INTO visits
 	USING rows;
 	EXECUTE format('SELECT string_agg(format(E''\t(%%L, %%L)'', p.%I, ''POINT('' || x || '' '' || y || '')''), E'',\n'') || '';''
-					FROM unnest($1) AS r JOIN oracle.key AS p ON p.id = r.venue', oracle.result_type(v.venue))
+					FROM unnest($1) AS r JOIN oracle.key AS p ON p.id = r.venue', v.venue_key)
 	INTO venues
 	USING places;
 	RETURN concat_ws(E'\n',
@@ -537,6 +594,8 @@ BEGIN
 		FOR l IN SELECT * FROM oracle.random_log LOOP
 			q := CASE WHEN asked = 'sources' THEN l.backwards ELSE l.question END;
 			CONTINUE WHEN asked = 'contacts' AND q.cases = '{}';
+			-- A stretch has to end at some time.
+			CONTINUE WHEN asked = 'hotspots' AND q.linger > '700000 days';
 			d := oracle.disagreement(asked, v, 'oracle.log', l.rows, l.places, q);
 			logs := logs + 1;
 			with_answer := with_answer + least(d.engine_rows, 1);

@@ -91,10 +91,14 @@ CREATE TYPE oracle.question AS (
 	min_cases integer
 );
 
--- A length of time: days count as 24 hours, whatever the time zone.
+-- A length of time: days count as 24 hours, whatever the time zone. No log is
+-- as long as 2 000 years, so that a length beyond may as well be that.
 CREATE FUNCTION oracle.length(i interval) RETURNS interval
 LANGUAGE sql IMMUTABLE
-RETURN interval '1 microsecond' * (extract(epoch FROM i) * 1000000)::bigint;
+RETURN CASE
+		   WHEN i < '730500 days' THEN interval '1 microsecond' * (extract(epoch FROM i) * 1000000)::bigint
+		   WHEN i >= '730500 days' THEN interval '17532000 hours'
+	   END;
 
 -- [lower, upper) with bounds that are there, in microseconds.
 CREATE FUNCTION oracle.normalised(r tstzrange) RETURNS tstzrange
@@ -329,29 +333,41 @@ BEGIN
 					  FROM unnest(reached) AS r
 					  WHERE r.subject = p.infected AND r.reached = p.exposed_at AND r.level <= q.degrees - (p.steps - p.step));
 
-	-- The hop itself: some piece of the infector's, infectious through this chain, exposes a visit at this venue from this moment on.
+	-- The hop itself: some piece of the infector's, infectious through this
+	-- chain, exposes a visit at this venue from this moment on.
 	RETURN QUERY
+	WITH hop AS (
+		SELECT p.*, before.exposed_at AS infector_exposed_at
+		FROM unnest(hops) AS p
+			 LEFT JOIN unnest(hops) AS before ON before.subject = p.subject AND before.step = p.step - 1
+	), infectious AS (
+		SELECT p.subject, p.step, p.infector, s.spell
+		FROM hop AS p JOIN unnest(case_spells) AS s ON s.subject = p.infector
+		WHERE p.step = 1
+		UNION ALL
+		SELECT p.subject, p.step, p.infector,
+			   (oracle.infectious(ARRAY[ROW(p.infector, NULL, p.infector_exposed_at, NULL, NULL)::oracle.reach],
+								  q.latent, q.infectious_for))[1].spell
+		FROM hop AS p
+		WHERE p.step > 1
+	), piece AS (
+		SELECT i.subject, i.step, x.venue, x.stay * i.spell * tstzrange(NULL, h) AS stay
+		FROM infectious AS i JOIN unnest(visits) AS x ON x.subject = i.infector
+		WHERE NOT isempty(x.stay * i.spell * tstzrange(NULL, h))
+	), good AS (
+		SELECT p.subject, p.step
+		FROM hop AS p
+			 JOIN piece AS x ON x.subject = p.subject AND x.step = p.step
+			 JOIN unnest(near) AS n ON n.a = x.venue AND n.b = p.venue
+			 JOIN unnest(visits) AS y ON y.subject = p.infected AND y.venue = p.venue
+		WHERE p.infected <> p.infector
+			  AND oracle.suffices(y.stay * oracle.air(x.stay, q.linger), q.min_overlap)
+			  AND greatest(lower(y.stay), lower(x.stay)) = p.exposed_at
+			  AND p.exposed_at < h
+	)
 	SELECT format('subject %s, step %s: %s does not expose %s at venue %s from %s on', p.subject, p.step, p.infector, p.infected, p.venue, p.exposed_at)
-	FROM unnest(hops) AS p
-		 LEFT JOIN unnest(hops) AS before ON before.subject = p.subject AND before.step = p.step - 1
-	WHERE NOT EXISTS (
-		SELECT
-		FROM unnest(oracle.pieces_before(visits,
-										 CASE
-											 WHEN p.step = 1 THEN case_spells
-											 ELSE oracle.infectious(ARRAY[ROW(p.infector, NULL, before.exposed_at, NULL, NULL)::oracle.reach],
-																	q.latent, q.infectious_for)
-										 END,
-										 h)) AS piece
-			 JOIN unnest(near) AS n ON piece.venue = n.a
-			 JOIN unnest(visits) AS y ON y.venue = n.b
-		WHERE piece.subject = p.infector
-			  AND y.subject = p.infected
-			  AND y.venue = p.venue
-			  AND y.subject <> piece.subject
-			  AND oracle.suffices(y.stay * oracle.air(piece.stay, q.linger), q.min_overlap)
-			  AND greatest(lower(y.stay), lower(piece.stay)) = p.exposed_at
-			  AND p.exposed_at < h);
+	FROM hop AS p LEFT JOIN good AS g ON g.subject = p.subject AND g.step = p.step
+	WHERE g.subject IS NULL;
 END;
 $$;
 

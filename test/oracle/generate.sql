@@ -11,10 +11,11 @@
  * hour before the clocks of Europe go forward.
  */
 
--- How the logs of one table are to be: how many; the grid; and what
--- anshim.track_visits() is told, in steps of it.
+-- How the logs of one table are to be: how many; how much larger than others;
+-- the grid; and what anshim.track_visits() is told, in steps of it.
 CREATE TYPE oracle.shape AS (
 	logs integer,
+	scale integer,
 	step interval,
 	jitter boolean,
 	max_stay integer,
@@ -89,8 +90,8 @@ CREATE FUNCTION oracle.random_rows(seed bigint, log integer, shape oracle.shape)
 RETURNS oracle.log_row[]
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-	subjects integer := oracle.subjects_of(seed, log);
-	venues integer := oracle.venues_of(seed, log);
+	subjects integer := oracle.subjects_of(seed, log) * shape.scale;
+	venues integer := oracle.venues_of(seed, log) * shape.scale;
 	span integer := oracle.span_of(seed, log);
 	longest interval := (shape).max_stay * (shape).step;
 	n_rows integer := CASE
@@ -105,7 +106,7 @@ DECLARE
 	begins integer;
 	stay integer;
 BEGIN
-	FOR n IN 1 .. n_rows LOOP
+	FOR n IN 1 .. n_rows * shape.scale LOOP
 		-- Some rows are further rows of an earlier row's visit.
 		visit := CASE
 					 WHEN oracle.rnd(seed, log, n || ' again', 6) = 0
@@ -152,12 +153,12 @@ DECLARE
 	p oracle.place;
 	there integer;
 BEGIN
-	FOR n IN 0 .. oracle.venues_of(seed, log) - 1 LOOP
+	FOR n IN 0 .. oracle.venues_of(seed, log) * shape.scale - 1 LOOP
 		there := oracle.rnd(seed, log, n || ' there', 12);
 		CONTINUE WHEN there = 0;
 		p.venue := oracle.key_number(log, n, shape);
-		p.x := 1000 * log + oracle.rnd(seed, log, n || ' x', 9);
-		p.y := oracle.rnd(seed, log, n || ' y', 9);
+		p.x := 1000 * log + oracle.rnd(seed, log, n || ' x', 9 * ceil(sqrt(shape.scale))::integer);
+		p.y := oracle.rnd(seed, log, n || ' y', 9 * ceil(sqrt(shape.scale))::integer);
 		IF there = 1 THEN
 			p.x := NULL;
 			p.y := NULL;
@@ -203,6 +204,10 @@ LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
 	length interval := oracle.pick(seed, log, what, VARIADIC steps) * (shape).step;
 BEGIN
+	-- Longer than any sum with a timestamptz may be.
+	IF oracle.rnd(seed, log, what || ' huge', 60) = 0 THEN
+		RETURN '106751990 days';
+	END IF;
 	IF length > '0' THEN
 		length := length + oracle.jitter(seed, log, what, shape);
 	END IF;
@@ -237,7 +242,7 @@ RETURNS oracle.question
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
 	q oracle.question;
-	subjects integer := oracle.subjects_of(seed, log);
+	subjects integer := oracle.subjects_of(seed, log) * shape.scale;
 	span integer := oracle.span_of(seed, log);
 	is_long boolean := oracle.is_long(seed, log);
 	has_periods boolean := oracle.rnd(seed, log, 'periods', 3) = 0;
@@ -255,7 +260,7 @@ BEGIN
 		q.cases := q.cases
 			|| oracle.key_number(log,
 								 CASE
-									 WHEN oracle.rnd(seed, log, n || ' stranger', 25) = 0 THEN 8
+									 WHEN oracle.rnd(seed, log, n || ' stranger', 25) = 0 THEN 8 * shape.scale
 									 ELSE oracle.rnd(seed, log, 1 + oracle.rnd(seed, log, n || ' case', 3) || ' subject', subjects)
 								 END,
 								 shape);
@@ -295,6 +300,9 @@ BEGIN
 	q.degrees := oracle.pick(seed, log, 'degrees', 1, 2, 3, 3, 4, 5, 6, 8);
 	q.linger := oracle.random_length(seed, log, 'linger', shape, 0, 0, 0, 1, 2, 3, 8);
 	q.min_overlap := oracle.random_length(seed, log, 'min_overlap', shape, 0, 0, 0, 0, 1, 1, 2, 3);
+	IF oracle.rnd(seed, log, 'all degrees', 30) = 0 THEN
+		q.degrees := 2147483647;
+	END IF;
 	q.within := oracle.pick(seed, log, 'within', 0, 0, 0, 1, 2, 3, 5, 10, 25);
 	IF oracle.rnd(seed, log, 'half', 4) = 0 THEN
 		q.within := q.within / 2;

@@ -11,9 +11,6 @@
 \ir generate.sql
 \ir compare.sql
 
-SELECT ceil(:logs / count(*)::numeric)::integer AS logs_each FROM oracle.variety
-\gset
-
 -- A time zone whose clocks go forward amid the logs, which lengths are not to
 -- notice.
 SET TimeZone = 'Europe/Berlin';
@@ -21,23 +18,30 @@ SET DateStyle = 'ISO, YMD';
 SET IntervalStyle = 'postgres';
 
 \o /dev/null
-SELECT oracle.make_keys(:seed, 9 * :logs_each);
+ALTER TABLE oracle.variety ADD logs integer;
+UPDATE oracle.variety SET logs = ceil(:logs * share / (SELECT sum(share) FROM oracle.variety));
+SELECT oracle.make_keys(:seed, max(9 * scale * logs)) FROM oracle.variety;
+SELECT oracle.sort_keys(collname) FROM pg_collation WHERE collname = 'en-x-icu';
 ANALYZE oracle.key;
 
 -- For each variety: draw the logs, make the tables, load one half of the rows,
--- vacuum, load the other half, compare.
+-- vacuum, load the other half, compare. Large logs are not to be compared with
+-- nested loops.
 SELECT s.statement
-FROM (SELECT *, :seed::bigint * 100 + variety AS seed FROM oracle.variety) AS v,
+FROM oracle.variety AS v,
+	 LATERAL (SELECT :seed::bigint * 100 + v.variety AS seed,
+					 format('FROM oracle.variety AS v WHERE variety = %s', v.variety) AS this) AS t,
 	 LATERAL (VALUES
-		 (1, format('SELECT oracle.make_logs(%s, oracle.shape_of(v, %s)) FROM oracle.variety AS v WHERE variety = %s',
-					v.seed, :logs_each, v.variety)),
-		 (2, oracle.ddl((SELECT w FROM oracle.variety AS w WHERE w.variety = v.variety), 'oracle.log')),
-		 (3, oracle.ddl((SELECT w FROM oracle.variety AS w WHERE w.variety = v.variety), 'oracle.alone')),
-		 (4, format('SELECT oracle.load(v, %s, 0) FROM oracle.variety AS v WHERE variety = %s', v.seed, v.variety)),
+		 (1, format('SELECT oracle.make_logs(%s, oracle.shape_of(v, logs)) %s', seed, this)),
+		 (2, oracle.ddl(v, 'oracle.log')),
+		 (3, oracle.ddl(v, 'oracle.alone')),
+		 (4, format('SELECT oracle.load(v, %s, 0) %s', seed, this)),
 		 (5, 'VACUUM ANALYZE oracle.log, oracle.log_places'),
-		 (6, format('SELECT oracle.load(v, %s, 1) FROM oracle.variety AS v WHERE variety = %s', v.seed, v.variety)),
-		 (7, format('SELECT oracle.compare(v, %s) FROM oracle.variety AS v WHERE variety = %s', :seed, v.variety)),
-		 (8, 'DROP TABLE oracle.log, oracle.log_places, oracle.alone, oracle.alone_places')) AS s (n, statement)
+		 (6, format('SELECT oracle.load(v, %s, 1) %s', seed, this)),
+		 (7, format('SET enable_nestloop = %s', scale = 1)),
+		 (8, format('SELECT oracle.compare(v, %s) %s', :seed, this)),
+		 (9, 'RESET enable_nestloop'),
+		 (10, 'DROP TABLE oracle.log, oracle.log_places, oracle.alone, oracle.alone_places')) AS s (n, statement)
 ORDER BY v.variety, s.n
 \gexec
 \o

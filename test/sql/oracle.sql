@@ -1,5 +1,5 @@
 --
--- The engine beside the brute-force oracle on 2 000 random logs: contacts,
+-- The engine beside the brute-force oracle on 3 000 random logs: contacts,
 -- exposures, exposure_paths, sources and hotspots of each. Of other seeds, and
 -- as many as wanted: test/oracle/long.sh
 --
@@ -8,8 +8,8 @@ SET client_min_messages = warning;
 CREATE EXTENSION postgis;
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set file :abs_srcdir '/../test/oracle/run.sql'
-\set seed 20210328
-\set logs 2000
+\set seed 1
+\set logs 3000
 \set reports 10
 \echo Seed :seed, :logs logs
 \i :file
