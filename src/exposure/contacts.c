@@ -148,20 +148,29 @@ spread_air(Contacts *contacts)
 {
 	Trace	   *trace = contacts->trace;
 
+	if (trace->proximity)
+	{
+		int32	   *venues = memory_alloc(trace->memory, contacts->nstays, sizeof(int32));
+
+		for (Size i = 0; i < contacts->nstays; i++)
+			venues[i] = contacts->stays[i].venue;
+		trace_ask_neighbours(trace, venues, contacts->nstays);
+		memory_free(trace->memory, venues, contacts->nstays, sizeof(int32));
+	}
+
 	for (Size i = 0; i < contacts->nstays; i++)
 	{
-		int32		venue = contacts->stays[i].venue;
-		const Venue *at;
+		int32		number = contacts->stays[i].venue;
+		const Venue *venue = trace_venue(trace, number);
 
 		CHECK_FOR_INTERRUPTS();
-		add_reach(contacts, i, venue, 0);
-		if (trace->proximity == NULL)
-			continue;
-		trace_ask_neighbours(trace, &venue, 1);
-		at = trace_venue(trace, venue);
-		for (int32 j = 0; j < at->nnear; j++)
-			add_reach(contacts, i, trace->near[at->first_near + j].venue,
-					  trace->near[at->first_near + j].metres);
+		add_reach(contacts, i, number, 0);
+		for (int32 j = 0; j < venue->nnear; j++)
+		{
+			const NearVenue *near = &trace->near[venue->first_near + j];
+
+			add_reach(contacts, i, near->venue, near->metres);
+		}
 	}
 }
 
