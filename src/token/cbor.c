@@ -410,7 +410,10 @@ cbor_fits_single(uint64 bits)
 			((UINT64_C(1) << (29 - 126 - exponent)) - 1)) == 0;
 }
 
-/* Halves and singles as doubles, bit by bit, whatever the machine's floats. */
+/*
+ * Halves and singles as doubles, bit by bit, whatever the machine's floats.
+ * Infinities and NaN are halves: the reader lets no others through.
+ */
 static uint64
 cbor_half_to_double(uint32 half)
 {
@@ -455,8 +458,6 @@ cbor_single_to_double(uint32 single)
 		}
 		fraction &= 0x7fffff;
 	}
-	else if (exponent == 255)
-		exponent = 2047 - 1023 + 127;
 
 	return sign | (uint64) (exponent - 127 + 1023) << 52 | fraction << 29;
 }

@@ -205,6 +205,7 @@ FROM CAST(anshim.claims(cose('\xa1 1864 c2' || bstr(decode(repeat('a5', 4000), '
 --
 -- Soft errors, where the server has them (since PostgreSQL 16)
 --
+SELECT set_config('test.path', :'path', false) = :'path' AS set;
 DO $$
 DECLARE
 	good text;
@@ -223,6 +224,16 @@ BEGIN
 		EXECUTE 'SELECT sql_error_code FROM pg_input_error_info($1, ''anshim.token'')' INTO state USING good;
 		ASSERT state = '22P02', 'SQLSTATE ' || state;
 	END LOOP;
+
+	-- COPY goes on (since PostgreSQL 17)
+	IF current_setting('server_version_num')::int < 170000 THEN
+		RETURN;
+	END IF;
+	DELETE FROM received;
+	EXECUTE format('COPY (VALUES (%L), (''ANSHIM1:''), (%1$L), ('''')) TO %L', (SELECT token FROM pass), current_setting('test.path'));
+	SET LOCAL client_min_messages = warning;
+	EXECUTE format('COPY received FROM %L (ON_ERROR ignore)', current_setting('test.path'));
+	ASSERT (SELECT array_agg(token) = ARRAY[(SELECT token FROM pass), (SELECT token FROM pass)] FROM received), 'COPY did not go on';
 END $$;
 
 --

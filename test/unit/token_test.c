@@ -97,8 +97,10 @@ base45_case(const char *plain, const char *text)
 
 	CHECK(BASE45_ENCODED_LEN(len) == strlen(text), "length of \"%s\"", text);
 	CHECK(BASE45_DECODED_LEN(strlen(text)) == len, "length of \"%s\"", plain);
+	memset(encoded, '!', sizeof(encoded));
 	base45_encode((const uint8 *) plain, len, encoded);
 	CHECK(memcmp(encoded, text, strlen(text)) == 0, "encoding of \"%s\"", plain);
+	CHECK(encoded[strlen(text)] == '!', "\"%s\" is encoded too long", plain);
 	CHECK(base45_decode(text, strlen(text), decoded, &fault) &&
 		  memcmp(decoded, plain, len) == 0, "decoding of \"%s\"", text);
 }
@@ -124,6 +126,10 @@ test_base45(void)
 	base45_case("base-45", "UJCLQE7W581");
 	base45_case("ietf!", "QED8WEX0");
 	base45_case("", "");
+
+	/* the greatest values of two characters and of three */
+	base45_case("\xff", "U5");
+	base45_case("\xff\xff", "FGW");
 
 	/* the same, section 6: GGW is 65536; two characters hold no 256 */
 	base45_refused("GGW", TEXT_BAD_GROUP, 0);
@@ -386,6 +392,7 @@ test_floats(void)
 	for (uint32 half = 0; half < 0x10000; half++)
 	{
 		double		value = half_value(half);
+		uint64		bits;
 		uint8		bytes[9];
 		CborWriter	w = {bytes, sizeof(bytes), 0};
 		CwtFaultCode code = read_float(CBOR_INFO_HALF, half);
@@ -394,6 +401,9 @@ test_floats(void)
 		{
 			CHECK(code == (half == 0x7e00 ? CWT_SOUND : CBOR_BAD_NAN),
 				  "NaN %04x", half);
+			/* a double that is none either, down to the least of its kind */
+			bits = UINT64_C(0x7ff0000000000000) | (half - 0x7c00) % 0x8000;
+			memcpy(&value, &bits, sizeof(value));
 			cbor_write_double(&w, value);
 			CHECK(w.used == 3 && bytes[1] == 0x7e && bytes[2] == 0,
 				  "NaN is written otherwise");
@@ -492,6 +502,24 @@ test_utf8(void)
 }
 
 static void
+test_int64(void)
+{
+	CborHead	head = {CBOR_UINT, 27, (uint64) INT64_MAX};
+	int64		value = 0;
+
+	CHECK(cbor_head_int64(&head, &value) && value == INT64_MAX, "INT64_MAX");
+	head.major = CBOR_NINT;
+	CHECK(cbor_head_int64(&head, &value) && value == INT64_MIN, "INT64_MIN");
+	head.value++;
+	CHECK(!cbor_head_int64(&head, &value), "below INT64_MIN");
+	head.major = CBOR_UINT;
+	CHECK(!cbor_head_int64(&head, &value), "beyond INT64_MAX");
+	head.major = CBOR_BYTES;
+	head.value = 1;
+	CHECK(!cbor_head_int64(&head, &value), "a string is an integer");
+}
+
+static void
 test_small_writer(void)
 {
 	uint8		out[4] = {1, 2, 3, 4};
@@ -502,6 +530,15 @@ test_small_writer(void)
 	CHECK(w.used == 5 && out[0] == 1, "an integer written beyond the end");
 	cbor_write_int(&w, 0);
 	CHECK(w.used == 6 && out[0] == 1 && out[3] == 4, "written after the end");
+
+	/* nor is what would have fitted if nothing came before it */
+	w.used = 2;
+	cbor_write_raw(&w, "ab", 2);
+	CHECK(w.used == 4 && out[2] == 3 && out[3] == 4, "written beyond the end");
+	w.used = 1;
+	cbor_write_raw(&w, "ab", 2);
+	CHECK(w.used == 3 && out[1] == 'a' && out[2] == 'b' && out[3] == 4,
+		  "not written up to the end");
 }
 
 /*
@@ -677,6 +714,8 @@ static const TokenCase token_cases[] = {
 	{CWT_BAD_ALG, SIGN1, "a2 01 65 4564445341 04 42 6b31", "a0", "a0"},
 	{CWT_BAD_ALG, SIGN1, "a2 01 3b fffffffffffffff8 04 42 6b31", "a0", "a0"},
 	{CWT_BAD_ALG, SIGN1, "a2 01 3a 00010007 04 42 6b31", "a0", "a0"},
+	{CWT_BAD_ALG, SIGN1, "a2 01 3b 0000000100000007 04 42 6b31", "a0", "a0"},
+	{CWT_BAD_ALG, MAC0, "a2 01 1b 0000000100000005 04 42 6b31", "a0", "a0"},
 	{CWT_BAD_KID, SIGN1, "a2 01 27 04 40", "a0", "a0"},
 	{CWT_BAD_KID, SIGN1, "a2 01 27 04 62 6b31", "a0", "a0"},
 	{CWT_BAD_KID, SIGN1, "a2 01 27 04 41 2e", "a0", "a0"},
@@ -711,6 +750,10 @@ static const TokenCase token_cases[] = {
 	{CBOR_KEY_ORDER, SIGN1, HEADER, "a0", "a2 20 00 08 00"},
 	{CBOR_KEY_ORDER, SIGN1, HEADER, "a0", "a2 1818 00 08 00"},
 	{CBOR_KEY_ORDER, SIGN1, HEADER, "a0", "a2 3a00010001 " VENUE " 3a00010000 " VENUE},
+	{CWT_SOUND, SIGN1, HEADER, "a0", "a1 00 00"},
+	{CWT_SOUND, SIGN1, HEADER, "a0", "a1 20 00"},
+	{CBOR_LONG_HEAD, SIGN1, HEADER, "a0", "a1 1bffffffffffffffff 1800"},
+	{CBOR_LONG_HEAD, SIGN1, HEADER, "a0", "a1 08 1800"},
 	{CWT_SOUND, SIGN1, HEADER, "a0", "a3 08 00 1818 00 20 00"},
 	{CWT_SOUND, SIGN1, HEADER, "a0", "a2 1bffffffffffffffff 00 3bffffffffffffffff 00"},
 	{CWT_SOUND, SIGN1, HEADER, "a0", "a1 01 60"},
@@ -796,6 +839,28 @@ test_tokens(void)
 	seen[TEXT_NO_PREFIX] = true;	/* the server's to say */
 }
 
+/* Every character, as the first of a name, and after it. */
+static void
+test_kid(void)
+{
+	static const char after[] = "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+		"abcdefghijklmnopqrstuvwxyz";
+
+	for (int c = 0; c < 256; c++)
+	{
+		uint8		chars[2] = {(uint8) c, (uint8) c};
+		ByteSpan	name = {chars, 0};
+		bool		good = c != 0 && strchr(after, c) != NULL;
+
+		for (name.len = 0; name.len <= 2; name.len++)
+			CHECK(cwt_kid_is_valid(name) == (name.len > 0 && good && c != '.'),
+				  "name of %zu times %02x", name.len, c);
+		chars[0] = 'x';
+		name.len = 2;
+		CHECK(cwt_kid_is_valid(name) == good, "x%02x", c);
+	}
+}
+
 /* What is written is read as it was meant, in all combinations of claims. */
 static void
 test_round_trip(void)
@@ -840,6 +905,8 @@ test_round_trip(void)
 			  cwt.signature.len == 64 && cwt.signature.data[2] == 3,
 			  "%x: header", present);
 		CHECK(cwt.claims.present == present, "%x: %x", present, cwt.claims.present);
+		CHECK(cose_header(cwt.protected_header, COSE_HEADER_KID, &value) &&
+			  value.len == 9, "%x: second parameter", present);
 		if (present & CWT_HAS_ISS)
 			CHECK(cwt.claims.iss.len == 6 &&
 				  memcmp(cwt.claims.iss.data, "issuer", 6) == 0, "iss");
@@ -902,10 +969,12 @@ main(int argc, char **argv)
 	test_items(argv[1]);
 	test_floats();
 	test_utf8();
+	test_int64();
 	test_small_writer();
 	for (int i = 2; i < argc; i++)
 		test_cose(argv[i]);
 	test_tokens();
+	test_kid();
 	test_round_trip();
 	for (int code = CWT_SOUND; code <= CWT_BAD_SUBJECT; code++)
 		CHECK(seen[code], "no test meets the fault: %s",
