@@ -28,7 +28,6 @@
 
 #include "miscadmin.h"
 #include "portability/instr_time.h"
-#include "utils/memutils.h"
 
 #include "stats.h"
 #include "trace.h"
@@ -80,7 +79,7 @@ trace_end(Trace *trace)
 	if (trace->proximity)
 		proximity_close(trace->proximity);
 	visit_log_close(trace->log);
-	MemoryContextDelete(trace->memory->context);
+	memory_delete(trace->memory);
 }
 
 /*

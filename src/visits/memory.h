@@ -20,14 +20,18 @@ typedef struct Memory
 {
 	MemoryContext context;
 	Size		used;			/* bytes handed out and not given back */
-	Size		peak;			/* the most that was in use at a time */
 	Size		limit;			/* anshim.max_memory, in bytes */
+
+	/* memory.c's own: the room that small traces need; see there */
+	char	   *room;
+	Size		room_used;
 } Memory;
 
 /* anshim.max_memory, in kilobytes */
 extern PGDLLIMPORT int anshim_max_memory;
 
 extern Memory *memory_create(const char *name);
+extern void memory_delete(Memory *memory);
 
 /* Room for n elements of `size` bytes; huge allocations are allowed. */
 extern void *memory_alloc(Memory *memory, Size n, Size size);
