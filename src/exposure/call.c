@@ -142,7 +142,8 @@ reject_types(const Call *call, const VisitLog *log)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("key types do not match those of visit log \"%s\"", table),
+			 errmsg("key types do not match those of visit log \"%s\"",
+					get_rel_name(log->relid)),
 			 errdetail("Its subjects are of type %s and its venues of type %s; the call has %s and %s.",
 					   subject, venue, format_type_be(call->subject_type),
 					   format_type_be(call->venue_type)),
