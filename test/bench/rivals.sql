@@ -79,39 +79,47 @@ $function$, contender, meets);
 	CALL rival.define_watch('first_by_' || contender, format($query$(
 		SELECT y.subject, 1 AS degree, min(greatest(y.entered_at, p.s)) AS exposed_at
 		FROM (
-			SELECT v.venue, greatest(v.entered_at, lo) AS s,
-				least(coalesce(v.left_at, v.entered_at + interval '1 hour'), hi) AS e
+			SELECT v.venue, greatest(v.entered_at, $3) AS s,
+				least(coalesce(v.left_at, v.entered_at + interval '1 hour'), $4) AS e
 			FROM visit AS v
-			WHERE v.subject = index_case
-				AND v.entered_at > lo - interval '24 hours' AND v.entered_at < hi
-				AND (v.left_at > lo OR v.left_at IS NULL AND v.entered_at > lo - interval '1 hour')
+			WHERE v.subject = $2
+				AND v.entered_at > $3 - interval '24 hours' AND v.entered_at < $4
+				AND (v.left_at > $3 OR v.left_at IS NULL AND v.entered_at > $3 - interval '1 hour')
 		) AS p
 		JOIN visit AS y ON %s
-		WHERE y.subject <> index_case
+		WHERE y.subject <> $2
 		GROUP BY y.subject
 	)$query$, meets));
 	CALL rival.define_watch('by_' || contender,
-							format('rival.exposures_by_%s(index_case, lo, hi, degrees)', contender));
+							format('rival.exposures_by_%s($2, $3, $4, $5)', contender));
 END
 $procedure$;
 
 -- A stop-watch: the mean milliseconds of so many calls; and the answer, as the
--- number of its rows and a checksum, which limit.c forms likewise.  The query
--- is a static one of PL/pgSQL, so that its plan is kept.
+-- number of its rows and a checksum, which limit.c forms likewise.  The query,
+-- of $1 visits, $2 index case, $3 from, $4 until and $5 degrees, is prepared (a
+-- static one of PL/pgSQL, so that its plan is kept), or parsed and planned
+-- anew at each call.
 CREATE PROCEDURE rival.define_watch(contender text, query text)
 LANGUAGE plpgsql
 AS $procedure$
 BEGIN
 	EXECUTE format($function$
 CREATE FUNCTION rival.time_%1$s(visits regclass, index_case bigint, lo timestamptz, hi timestamptz,
-								degrees integer, calls integer) RETURNS double precision
+								degrees integer, calls integer, prepared boolean) RETURNS double precision
 LANGUAGE plpgsql
 AS $body$
 DECLARE
 	started timestamptz := clock_timestamp();
+	reached bigint;
 BEGIN
 	FOR i IN 1..calls LOOP
-		PERFORM count(*) FROM %2$s AS answer;
+		IF prepared THEN
+			PERFORM count(*) FROM %2$s AS answer;
+		ELSE
+			EXECUTE 'SELECT count(*) FROM ' || %2$L || ' AS answer'
+				INTO reached USING $1, $2, $3, $4, $5;
+		END IF;
 	END LOOP;
 	RETURN extract(epoch FROM clock_timestamp() - started) * 1000 / calls;
 END
@@ -139,7 +147,7 @@ CALL rival.define('gist', $$y.venue = p.venue
 	AND public.stay(y.entered_at, y.left_at) && tstzrange(p.s, p.e)$$);
 
 CALL rival.define_watch('anshim',
-						'anshim.exposures(visits, ARRAY[index_case], tstzrange(lo, hi), degrees => degrees)');
+						'anshim.exposures($1, ARRAY[$2], tstzrange($3, $4), degrees => $5)');
 
 -- Subjects with a typical number of visits in the window, always the same
 CREATE FUNCTION rival.cases(visits regclass, lo timestamptz, hi timestamptz, how_many integer)
@@ -163,7 +171,8 @@ AS $$ SELECT CASE WHEN x > 0 THEN round(x::numeric, greatest(0, 2 - floor(log(x)
 
 -- What was measured.  contender: anshim, btree, gist, limit
 CREATE TABLE rival.run (
-	contender text, visits regclass, index_case bigint, degrees integer, milliseconds double precision);
+	contender text, visits regclass, index_case bigint, degrees integer,
+	milliseconds double precision, prepared boolean DEFAULT true);
 CREATE TABLE rival.answer (
 	contender text, visits regclass, index_case bigint, degrees integer, answer text);
 CREATE TABLE rival.level (
@@ -180,16 +189,19 @@ DECLARE
 	watch text := CASE WHEN contender = 'anshim' THEN 'anshim'
 		WHEN degrees = 1 THEN 'first_by_' || contender ELSE 'by_' || contender END;
 	result text;
+	prepared boolean;
 	milliseconds double precision;
 BEGIN
 	EXECUTE format('SELECT rival.answer_%s($1, $2, $3, $4, $5)', watch)
 		INTO result USING visits, index_case, lo, hi, degrees;
 	INSERT INTO rival.answer VALUES (contender, visits, index_case, degrees, result);
-	FOR i IN 1..runs LOOP
-		EXECUTE format('SELECT rival.time_%s($1, $2, $3, $4, $5, $6)', watch)
-			INTO milliseconds USING visits, index_case, lo, hi, degrees, calls;
-		INSERT INTO rival.run VALUES (contender, visits, index_case, degrees, milliseconds);
-		COMMIT;
+	FOREACH prepared IN ARRAY CASE degrees WHEN 1 THEN '{t,f}' ELSE '{t}' END::boolean[] LOOP
+		FOR i IN 1..runs LOOP
+			EXECUTE format('SELECT rival.time_%s($1, $2, $3, $4, $5, $6, $7)', watch)
+				INTO milliseconds USING visits, index_case, lo, hi, degrees, calls, prepared;
+			INSERT INTO rival.run VALUES (contender, visits, index_case, degrees, milliseconds, prepared);
+			COMMIT;
+		END LOOP;
 	END LOOP;
 	IF contender = 'anshim' THEN
 		INSERT INTO rival.level

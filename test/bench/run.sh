@@ -33,7 +33,7 @@ HERE=$TOP/test/bench
 
 progress() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
 
-sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
+sql() { PGOPTIONS='-c client_min_messages=warning' psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
 
 #
 # The cluster
@@ -103,12 +103,12 @@ load_visits() {
 				entered_at timestamptz NOT NULL, left_at timestamptz)" \
 			-c "COPY $table FROM STDIN (FORMAT binary, FREEZE)"
 		progress "indexing them"
-		sql -c "SELECT anshim.track_visits('$table')"
+		sql -c "SELECT anshim.track_visits('$table')" >/dev/null
 		progress "vacuuming them"
 		sql -c "VACUUM (FREEZE, ANALYZE) $table" -c "COMMENT ON TABLE $table IS '$mark'" -c CHECKPOINT
 	fi
 	# The extension was created anew: it has to be told again.
-	sql -c "SELECT anshim.track_visits('$table')"
+	sql -c "SELECT anshim.track_visits('$table')" >/dev/null
 	sql -c "SELECT pg_prewarm(i.indexrelid) FROM pg_index i WHERE i.indrelid = '$table'::regclass" >/dev/null
 }
 
@@ -150,7 +150,7 @@ measure_in_sql() {
 	local degrees contender index_case
 
 	{
-		echo "SET work_mem = '1GB'; SET temp_buffers = '1GB'; SET jit = off; SET client_min_messages = warning;"
+		echo "SET work_mem = '1GB'; SET temp_buffers = '1GB'; SET jit = off;"
 		for degrees in $DEGREES; do
 			for index_case in $(cases_of "$degrees"); do
 				for contender in $CONTENDERS; do
@@ -179,7 +179,7 @@ measure_limit() {
 		"$RUNS" "${queries[@]}" >"$BENCH/limit.out"
 	rm "$BENCH/visits.copy"
 	sed -n 's/^run|/limit|visit|/p' "$BENCH/limit.out" |
-		sql -c "COPY rival.run FROM STDIN (DELIMITER '|')"
+		sql -c "COPY rival.run (contender, visits, index_case, degrees, milliseconds) FROM STDIN (DELIMITER '|')"
 	sed -n 's/^answer|/limit|visit|/p' "$BENCH/limit.out" |
 		sql -c "COPY rival.answer FROM STDIN (DELIMITER '|')"
 	sed -n 's/^level|/limit|visit|/p' "$BENCH/limit.out" |
@@ -206,7 +206,6 @@ measure_scale() {
 
 	progress "measuring $table"
 	{
-		echo "SET client_min_messages = warning;"
 		for degrees in 1 2; do
 			while read -r index_case; do
 				echo "CALL rival.measure('anshim', '$table', $index_case, '$FROM', '$UNTIL'," \
@@ -260,21 +259,22 @@ report() {
 
 SUMMARY="
 WITH c AS (
-	SELECT contender, degrees, index_case, percentile_cont(0.5) WITHIN GROUP (ORDER BY milliseconds) AS ms
-	FROM rival.run GROUP BY contender, degrees, index_case
+	SELECT contender, degrees, prepared, index_case,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY milliseconds) AS ms
+	FROM rival.run GROUP BY contender, degrees, prepared, index_case
 ), d AS (
-	SELECT degrees, count(DISTINCT index_case) AS cases,
+	SELECT degrees, prepared, count(DISTINCT index_case) AS cases,
 		avg(ms) FILTER (WHERE contender = 'anshim') AS anshim,
 		avg(ms) FILTER (WHERE contender = 'btree') AS btree,
 		avg(ms) FILTER (WHERE contender = 'gist') AS gist,
 		avg(ms) FILTER (WHERE contender = 'limit') AS bound
-	FROM c GROUP BY degrees
+	FROM c GROUP BY degrees, prepared
 ), r AS (
 	SELECT degrees, avg(reached) AS reached FROM (
 		SELECT DISTINCT degrees, index_case, split_part(answer, ':', 1)::numeric AS reached FROM rival.answer) a
 	GROUP BY degrees
 )
-SELECT degrees AS degree, cases, round(reached) AS reached,
+SELECT degrees || CASE WHEN NOT prepared THEN ', not prepared' ELSE '' END AS degree, cases, round(reached) AS reached,
 	rival.figure(anshim) AS anshim, rival.figure(btree) AS \"(a) B-tree SQL\", rival.figure(gist) AS \"(b) GiST SQL\",
 	rival.figure(bound) AS \"(c) limit\",
 	rival.figure(btree / anshim) AS \"(a) / anshim\",
@@ -282,23 +282,23 @@ SELECT degrees AS degree, cases, round(reached) AS reached,
 	rival.figure(gist / anshim) AS \"(b) / anshim\",
 	rival.figure(anshim / bound) AS \"anshim / (c)\",
 	CASE WHEN degrees > 2 THEN 3 END AS \"wanted, at most\"
-FROM d JOIN r USING (degrees) ORDER BY degrees"
+FROM d JOIN r USING (degrees) ORDER BY degrees, prepared DESC"
 
 EACH="
 WITH c AS (
-	SELECT contender, degrees, index_case, format('%s (%s-%s)',
+	SELECT contender, degrees, prepared, index_case, format('%s (%s-%s)',
 		rival.figure(percentile_cont(0.5) WITHIN GROUP (ORDER BY milliseconds)),
 		rival.figure(min(milliseconds)), rival.figure(max(milliseconds))) AS ms
-	FROM rival.run GROUP BY contender, degrees, index_case
+	FROM rival.run GROUP BY contender, degrees, prepared, index_case
 )
-SELECT degrees AS degree, index_case AS case,
+SELECT degrees || CASE WHEN NOT prepared THEN ', not prepared' ELSE '' END AS degree, index_case AS case,
 	min((SELECT split_part(answer, ':', 1) FROM rival.answer AS a
 		 WHERE (a.degrees, a.index_case) = (c.degrees, c.index_case) LIMIT 1)) AS reached,
 	min(ms) FILTER (WHERE contender = 'anshim') AS anshim,
 	min(ms) FILTER (WHERE contender = 'btree') AS \"(a)\",
 	min(ms) FILTER (WHERE contender = 'gist') AS \"(b)\",
 	min(ms) FILTER (WHERE contender = 'limit') AS \"(c)\"
-FROM c GROUP BY degrees, index_case ORDER BY degrees, index_case"
+FROM c GROUP BY degrees, prepared, index_case ORDER BY degrees, prepared DESC, index_case"
 
 LEVELS="
 WITH l AS (
@@ -319,7 +319,7 @@ ORDER BY level"
 SCALES="
 WITH c AS (
 	SELECT visits, degrees, index_case, percentile_cont(0.5) WITHIN GROUP (ORDER BY milliseconds) AS ms
-	FROM rival.run GROUP BY visits, degrees, index_case
+	FROM rival.run WHERE prepared GROUP BY visits, degrees, index_case
 ), d AS (
 	SELECT visits, degrees, count(*) AS cases, avg(ms) AS mean,
 		percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS median
@@ -373,7 +373,7 @@ configure_cluster
 sql -d postgres -c "SELECT 1 FROM pg_database WHERE datname = 'bench'" | grep -q 1 ||
 	sql -d postgres -c 'CREATE DATABASE bench'
 export PGDATABASE=bench
-sql -c "SET client_min_messages = warning" -c "DROP SCHEMA IF EXISTS rival CASCADE" \
+sql -c "DROP SCHEMA IF EXISTS rival CASCADE" \
 	-c "DROP EXTENSION IF EXISTS anshim CASCADE" -c "CREATE EXTENSION anshim" \
 	-c "CREATE EXTENSION IF NOT EXISTS btree_gist" -c "CREATE EXTENSION IF NOT EXISTS pg_prewarm"
 sql -f "$HERE/rivals.sql"
