@@ -16,6 +16,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
+#include <openssl/encoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/store.h>
@@ -233,16 +234,47 @@ crypto_key_from_hmac(CryptoSecret *secret)
 	return key;
 }
 
+/*
+ * The public half out of a SubjectPublicKeyInfo, which for Ed25519 is always
+ * the same bytes and then the key (RFC 8410, section 4).
+ */
+static bool
+public_from_info(EVP_PKEY *pkey, uint8 raw[CRYPTO_PUBLIC_KEY_LEN])
+{
+	static const uint8 start[] = {
+		0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00
+	};
+	OSSL_ENCODER_CTX *encoder;
+	unsigned char *info = NULL;
+	size_t		len = 0;
+	bool		found;
+
+	encoder = OSSL_ENCODER_CTX_new_for_pkey(pkey, EVP_PKEY_PUBLIC_KEY, "DER",
+											"SubjectPublicKeyInfo", NULL);
+	found = encoder != NULL && OSSL_ENCODER_to_data(encoder, &info, &len) == 1 &&
+		len == sizeof(start) + CRYPTO_PUBLIC_KEY_LEN && memcmp(info, start, sizeof(start)) == 0;
+	if (found)
+		memcpy(raw, info + sizeof(start), CRYPTO_PUBLIC_KEY_LEN);
+	OSSL_ENCODER_CTX_free(encoder);
+	OPENSSL_free(info);
+	return found;
+}
+
+/*
+ * A key in an HSM may show its public half in the one way and not the other.
+ */
 bool
 crypto_key_public(const CryptoKey *key, uint8 raw[CRYPTO_PUBLIC_KEY_LEN])
 {
 	size_t		len = 0;
 	bool		found;
 
-	found = key->pkey != NULL &&
-		EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, raw,
-										CRYPTO_PUBLIC_KEY_LEN, &len) == 1 &&
-		len == CRYPTO_PUBLIC_KEY_LEN;
+	if (key->pkey == NULL)
+		return false;
+	found = (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, raw,
+											 CRYPTO_PUBLIC_KEY_LEN, &len) == 1 &&
+			 len == CRYPTO_PUBLIC_KEY_LEN) ||
+		public_from_info(key->pkey, raw);
 	ERR_clear_error();
 	return found;
 }
