@@ -154,6 +154,10 @@ need() {
 	esac
 	need_packages "${packages[@]}"
 	[ "$purpose" != check ] || want_packages shellcheck zbar-tools librsvg2-bin
+	# An HSM for the tests, where OpenSSL's provider for such is packaged
+	if [ "$purpose" = check ] && apt-cache show pkcs11-provider >/dev/null 2>&1; then
+		want_packages pkcs11-provider softhsm2
+	fi
 
 	"$PG_CONFIG" --pgxs >/dev/null || die "$PG_CONFIG does not work"
 	MAJOR=$("$PG_CONFIG" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
