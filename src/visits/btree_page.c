@@ -47,8 +47,8 @@
 #include "btree_tuple.h"
 #include "compat.h"
 
-/* Tuples of a page that a search looks at together. */
-#define SEARCH_FAN 8
+/* Tuples that are fetched ahead of their turn. */
+#define TUPLES_AHEAD 6
 
 /* Where a reader stands among the ranges it was asked to read. */
 typedef struct ReadState
@@ -337,6 +337,8 @@ collect_rows(BtreeReader *reader, Page page, ReadState *state)
 			ItemId		item = PageGetItemId(page, at);
 			IndexTuple	tuple = (IndexTuple) PageGetItem(page, item);
 
+			if (at + TUPLES_AHEAD <= max)
+				anshim_prefetch(page_tuple(page, at + TUPLES_AHEAD));
 			if (compare_keys(reader, tuple, range->key, range->to) >= 0)
 				break;
 			if (ItemIdIsDead(item) && reader->believe_dead)

@@ -277,6 +277,30 @@ btree_look_ahead(BtreeReader *reader, const ReadRange *ranges, int n)
 }
 
 /*
+ * The same for the tuples that a search of the leaf looks at first, once its
+ * line pointers have come.  They are read without a lock or a pin, so they may
+ * be anything, and only say what of the page to fetch.
+ */
+static void
+prefetch_tuples(const LeafAhead *leaf)
+{
+	const char *page;
+	OffsetNumber first = P_FIRSTKEY;
+	OffsetNumber step;
+
+	if (leaf->recent <= 0)
+		return;
+	page = BufferGetBlock(leaf->recent);
+	step = Min(PageGetMaxOffsetNumber((Page) page), MaxIndexTuplesPerPage) / SEARCH_FAN;
+	for (int i = 1; i < SEARCH_FAN; i++)
+	{
+		ItemId		item = PageGetItemId((Page) page, first + i * step);
+
+		anshim_prefetch(page + ItemIdGetOffset(item) % BLCKSZ);
+	}
+}
+
+/*
  * Pin and share-lock a page.
  */
 Buffer
@@ -332,6 +356,8 @@ btree_lock_first_leaf(BtreeReader *reader, const ReadRange *ranges, int n, int a
 		btree_look_ahead(reader, ranges, n);
 	}
 
+	if (reader->nahead > 1)
+		prefetch_tuples(&reader->ahead[(reader->first_ahead + 1) % LEAVES_AHEAD]);
 	buffer = lock_leaf_ahead(reader, &reader->ahead[reader->first_ahead % LEAVES_AHEAD]);
 	while (beyond_page(reader, BufferGetPage(buffer), range->key, range->from))
 	{

@@ -43,6 +43,9 @@ typedef struct LeafAhead
 	Buffer		recent;			/* where it was in shared buffers, if it was */
 } LeafAhead;
 
+/* Tuples of a leaf that a search looks at together. */
+#define SEARCH_FAN 8
+
 /* Leaf pages that are looked for ahead of their reading, a power of two. */
 #define LEAVES_AHEAD 8
 
