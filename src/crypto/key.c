@@ -18,7 +18,6 @@
 #include <openssl/core_names.h>
 #include <openssl/encoder.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/store.h>
 
 #include "crypto/handle.h"
@@ -35,8 +34,24 @@ struct CryptoKey
 	EVP_MD_CTX *verifier;		/* NULL before the first verification */
 
 	/* CRYPTO_HMAC_SHA256 */
-	EVP_MAC_CTX *mac;			/* keyed */
+	EVP_MAC_CTX *mac;			/* without the key, except while it is used */
+	uint8	   *secret;			/* in secure memory */
+	Size		secret_len;
 };
+
+/*
+ * An Ed25519 key in PKCS #8 (RFC 8410, section 7) is these bytes and then the
+ * 32 of the secret; and as PEM it is one line between two.
+ */
+static const uint8 der_start[] = {
+	0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20
+};
+static const char pem_begin[] = "-----BEGIN PRIVATE KEY-----\n";
+static const char pem_end[] = "\n-----END PRIVATE KEY-----\n";
+
+#define DER_LEN (sizeof(der_start) + 32)
+#define BASE64_LEN (DER_LEN / 3 * 4)
+#define PEM_LEN (sizeof(pem_begin) - 1 + BASE64_LEN + sizeof(pem_end) - 1)
 
 static EVP_MAC *hmac;
 
@@ -49,6 +64,7 @@ release_key(CryptoHandle *handle)
 	EVP_MD_CTX_free(key->verifier);
 	EVP_PKEY_free(key->pkey);
 	EVP_MAC_CTX_free(key->mac);
+	OPENSSL_secure_clear_free(key->secret, key->secret_len);
 }
 
 static CryptoKey *
@@ -75,37 +91,63 @@ crypto_key_generate(void)
 }
 
 /*
- * The secret half as PEM, in PKCS #8.  All that touches it on its way lies
- * in secure memory: the encoder's buffer does, as BIO_s_secmem() says so.
+ * The secret half as PEM.  It is put together here, in secure memory, as
+ * OpenSSL's encoders and decoders leave copies of a key behind in the heap.
  */
 CryptoSecret *
 crypto_key_to_pem(CryptoKey *key)
 {
-	BIO		   *bio;
-	char	   *written;
-	long		len;
-	CryptoSecret *pem;
+	CryptoSecret *der = crypto_secret_alloc(DER_LEN);
+	CryptoSecret *pem = crypto_secret_alloc(PEM_LEN);
+	uint8	   *out = crypto_secret_data(pem);
+	size_t		len = DER_LEN - sizeof(der_start);
 
 	ERR_clear_error();
-	bio = BIO_new(BIO_s_secmem());
-	if (bio == NULL ||
-		PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) != 1)
-	{
-		BIO_free(bio);
+	memcpy(crypto_secret_data(der), der_start, sizeof(der_start));
+	if (EVP_PKEY_get_raw_private_key(key->pkey, crypto_secret_data(der) + sizeof(der_start),
+									 &len) != 1 ||
+		len != DER_LEN - sizeof(der_start))
 		crypto_fail("could not write a key");
-	}
-	PG_TRY();
-	{
-		len = BIO_get_mem_data(bio, &written);
-		pem = crypto_secret_alloc(len);
-		memcpy(crypto_secret_data(pem), written, len);
-	}
-	PG_FINALLY();
-	{
-		BIO_free(bio);
-	}
-	PG_END_TRY();
+
+	memcpy(out, pem_begin, strlen(pem_begin));
+	out += strlen(pem_begin);
+	/* it closes with a NUL, where the end is to begin */
+	out += EVP_EncodeBlock(out, crypto_secret_data(der), DER_LEN);
+	memcpy(out, pem_end, strlen(pem_end));
+	crypto_secret_free(der);
 	return pem;
+}
+
+/*
+ * Reads what crypto_key_to_pem() writes, and others that write Ed25519 keys
+ * as plainly, in secure memory alone.  False if it is something else.
+ */
+static bool
+key_from_plain_pem(CryptoKey *key, CryptoSecret *pem)
+{
+	const uint8 *text_form = crypto_secret_data(pem);
+	CryptoSecret *der;
+	EVP_PKEY   *pkey = NULL;
+
+	if (crypto_secret_size(pem) < PEM_LEN - 1 ||
+		memcmp(text_form, pem_begin, strlen(pem_begin)) != 0 ||
+		memcmp(text_form + strlen(pem_begin) + BASE64_LEN, pem_end, strlen(pem_end) - 1) != 0)
+		return false;
+
+	der = crypto_secret_alloc(DER_LEN);
+	if (EVP_DecodeBlock(crypto_secret_data(der), text_form + strlen(pem_begin),
+						BASE64_LEN) == DER_LEN &&
+		memcmp(crypto_secret_data(der), der_start, sizeof(der_start)) == 0)
+		pkey = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL,
+											   crypto_secret_data(der) + sizeof(der_start),
+											   DER_LEN - sizeof(der_start));
+	crypto_secret_free(der);
+
+	/* such a key lies in the heap, and is wiped when freed; its duplicate not */
+	if (pkey != NULL)
+		key->pkey = EVP_PKEY_dup(pkey);
+	EVP_PKEY_free(pkey);
+	return key->pkey != NULL;
 }
 
 CryptoKey *
@@ -172,6 +214,9 @@ crypto_key_from_pem(CryptoSecret *pem, const char **reason)
 	ERR_clear_error();
 	crypto_secure_memory();
 	key = alloc_key(CRYPTO_ED25519);
+	if (key_from_plain_pem(key, pem))
+		return key;
+	ERR_clear_error();
 	bio = BIO_new_mem_buf(crypto_secret_data(pem), (int) crypto_secret_size(pem));
 	if (bio == NULL)
 		crypto_fail("could not read a key");
@@ -214,7 +259,6 @@ CryptoKey *
 crypto_key_from_hmac(CryptoSecret *secret)
 {
 	CryptoKey  *key;
-	OSSL_PARAM	params[2];
 
 	ERR_clear_error();
 	crypto_secure_memory();
@@ -224,13 +268,12 @@ crypto_key_from_hmac(CryptoSecret *secret)
 		crypto_fail("could not find HMAC");
 
 	key = alloc_key(CRYPTO_HMAC_SHA256);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0);
-	params[1] = OSSL_PARAM_construct_end();
 	key->mac = EVP_MAC_CTX_new(hmac);
-	if (key->mac == NULL ||
-		EVP_MAC_init(key->mac, crypto_secret_data(secret),
-					 crypto_secret_size(secret), params) != 1)
+	key->secret = OPENSSL_secure_malloc(Max(crypto_secret_size(secret), 1));
+	if (key->mac == NULL || key->secret == NULL)
 		crypto_fail("could not set up HMAC");
+	key->secret_len = crypto_secret_size(secret);
+	memcpy(key->secret, crypto_secret_data(secret), key->secret_len);
 	return key;
 }
 
@@ -297,16 +340,27 @@ crypto_key_free(CryptoKey *key)
 	crypto_handle_free(&key->handle);
 }
 
+/*
+ * OpenSSL keeps an HMAC's key, and what it makes of it, in ordinary memory.
+ * They are there for the time of the computation only: a key of zeros takes
+ * their place afterwards.
+ */
 static void
 compute_hmac(CryptoKey *key, const uint8 *message, Size len, uint8 tag[CRYPTO_HMAC_LEN])
 {
-	size_t		tag_len;
+	static const uint8 zeros[CRYPTO_HMAC_KEY_LEN];
+	OSSL_PARAM	params[2];
+	size_t		tag_len = 0;
+	bool		done;
 
-	/* without a key: the same again */
-	if (EVP_MAC_init(key->mac, NULL, 0, NULL) != 1 ||
-		EVP_MAC_update(key->mac, message, len) != 1 ||
-		EVP_MAC_final(key->mac, tag, &tag_len, CRYPTO_HMAC_LEN) != 1 ||
-		tag_len != CRYPTO_HMAC_LEN)
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0);
+	params[1] = OSSL_PARAM_construct_end();
+	done = EVP_MAC_init(key->mac, key->secret, key->secret_len, params) == 1 &&
+		EVP_MAC_update(key->mac, message, len) == 1 &&
+		EVP_MAC_final(key->mac, tag, &tag_len, CRYPTO_HMAC_LEN) == 1 &&
+		tag_len == CRYPTO_HMAC_LEN;
+	done = EVP_MAC_init(key->mac, zeros, sizeof(zeros), NULL) == 1 && done;
+	if (!done)
 		crypto_fail("could not compute an authentication tag");
 }
 

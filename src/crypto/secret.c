@@ -8,8 +8,8 @@
  * there OpenSSL keeps its own private keys in it, too.  It is set up when a
  * backend first touches a secret, so that one which only verifies has none.
  *
- * What it does not hold: the inner state of an HMAC (made of the key, though
- * not the key), and what OpenSSL's code leaves in registers and on the stack.
+ * What it does not hold: what OpenSSL computes with while it does, in
+ * registers, on the stack and in its contexts.
  *
  * Copyright (c) 2026, anshim contributors
  *

@@ -163,8 +163,58 @@ find(
 	},
 	$data);
 $found .= "the log holds a secret\n" if slurp_file($node->logfile) =~ /$pattern/i;
+my $any = sql("SELECT anshim.sign('crash')");
 ok($files > 900, "looked into $files files");
 is($found, '', 'no secret is in any of them, nor in the log');
+
+# Where Linux shows the memory of a session: secrets that it holds are in none
+# that a core file would have, and nowhere once keys have changed.
+SKIP:
+{
+	my $holder = $node->background_psql('postgres');
+	my $pid = $holder->query_safe('SELECT pg_backend_pid()');
+
+	skip 'the memory of a session cannot be read here', 3 unless open my $try, '<:raw', "/proc/$pid/mem";
+	$holder->query_safe("SELECT anshim.generate_key('seen', 'jeju')");
+	$holder->query_safe("SELECT bool_and(anshim.verify(anshim.sign('seen'))), bool_and(anshim.verify(anshim.sign('till'))) FROM generate_series(1, 3)");
+	my ($seed) = slurp_file("$keys/seen.pem") =~ /-----\n(.*)\n-----/s;
+	$pattern = join '|', map { quotemeta } substr(decode_base64($seed), -32), substr($seed, -44), $hmac, decode_base64url($hmac);
+	my @places = places($pid, $pattern);
+	is(scalar(grep { /dd/ } @places), 2, 'two secrets are held');
+	is(join("\n", grep { !/dd/ } @places), '', 'left out of core files');
+	sql("SELECT anshim.revoke_key('seen')");
+	$holder->query_safe("SELECT anshim.verdict('$any')");
+	is(join("\n", places($pid, $pattern)), '', 'and dropped when keys change');
+	$holder->quit;
+}
+
+# The mappings of a process in which a pattern is found, with their flags
+sub places
+{
+	no warnings 'portable';
+	my ($pid, $what) = @_;
+	my (@maps, @found);
+
+	for (split /\n/, slurp_file("/proc/$pid/smaps"))
+	{
+		push @maps, { from => hex $1, to => hex $2, line => $_ } if /^([0-9a-f]+)-([0-9a-f]+) r/;
+		$maps[-1]{flags} = $_ if /^VmFlags/ && @maps && !$maps[-1]{flags};
+	}
+	open my $mem, '<:raw', "/proc/$pid/mem" or die;
+	for my $map (grep { $_->{line} !~ /\[v/ } @maps)
+	{
+		# in pieces that overlap
+		for (my $at = $map->{from}; $at < $map->{to}; $at += 1 << 24)
+		{
+			my $len = $map->{to} - $at;
+			$len = (1 << 24) + 128 if $len > (1 << 24) + 128;
+			sysseek $mem, $at, 0 or next;
+			sysread $mem, my $bytes, $len or next;
+			push @found, "$map->{line} $map->{flags}" while $bytes =~ /$what/g;
+		}
+	}
+	return @found;
+}
 
 # A standby: public keys verify, revocations arrive, secrets do not.
 $node->backup('copy');
