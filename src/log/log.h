@@ -1,0 +1,64 @@
+/*-------------------------------------------------------------------------
+ *
+ * log.h
+ *	  The Merkle log over a chain's sealed links
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ANSHIM_LOG_LOG_H
+#define ANSHIM_LOG_LOG_H
+
+#include "chain/chain.h"
+#include "datatype/timestamp.h"
+#include "merkle.h"
+
+/* A row of anshim.block: one sealing. */
+typedef struct Block
+{
+	int64		number;			/* from 1 */
+	int64		size;			/* leaves in the tree after it */
+	MerkleHash	root;
+	TimestampTz sealed_at;
+} Block;
+
+/* A row of anshim.segment: what a block took of one strand. */
+typedef struct Segment
+{
+	int64		block;
+	int32		strand;
+	int64		first_seq;
+	int64		last_seq;
+	int64		first_index;	/* of its first leaf in the tree */
+} Segment;
+
+/* Blocks with numbers in [first, last], and their segments in the order of the tree. */
+extern Block *log_blocks(const pg_uuid_t *chain, int64 first, int64 last, Snapshot snapshot, int *n);
+extern Segment *log_segments(const pg_uuid_t *chain, int64 first_block, int64 last_block,
+							 Snapshot snapshot, int64 *n);
+
+/* The newest block; false if nothing is sealed. */
+extern bool log_last_block(const pg_uuid_t *chain, Snapshot snapshot, Block *block);
+
+/*
+ * Any complete node of the tree, from where it is: a tile, what expire() kept,
+ * the rows' links, or computed of its children.  A MerkleFetch, whose arg is a
+ * LogReader; false if the log does not have it (any more).
+ */
+typedef struct LogReader LogReader;
+
+extern LogReader *log_reader_begin(Chain *chain, Snapshot snapshot);
+extern bool log_fetch(void *reader, int level, int64 index, MerkleHash hash);
+extern void log_reader_end(LogReader *reader);
+
+/* The compact range [0, size) as the log keeps it, to go on from there. */
+extern bool log_range(LogReader *reader, int64 size, MerkleRange *range);
+
+/*
+ * Before expire() removes a segment's rows it has the log keep the nodes below
+ * level 8 that the tree still needs of them.
+ */
+extern void log_keep_segment(LogReader *reader, const Segment *segment);
+
+#endif							/* ANSHIM_LOG_LOG_H */

@@ -1,0 +1,99 @@
+/*-------------------------------------------------------------------------
+ *
+ * note.h
+ *	  Signed notes and checkpoints: C2SP signed-note, tlog-checkpoint and
+ *	  tlog-cosignature, read strictly and written
+ *
+ * Pure: shared with bin/, which compiles it with PostgreSQL's frontend
+ * headers.  Reading points into the text that was given; nothing is raised.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ANSHIM_NOTE_H
+#define ANSHIM_NOTE_H
+
+#include "merkle.h"
+
+#define NOTE_ORIGIN_MAX_LEN 255
+#define NOTE_SIGNATURES_MAX 64
+#define NOTE_KEY_ID_LEN 4
+
+/* Types of keys: the byte that key IDs and verifier keys begin with. */
+#define NOTE_ED25519 0x01
+#define NOTE_COSIGNATURE 0x04	/* cosignature/v1 */
+
+typedef struct NoteText
+{
+	const char *data;
+	Size		len;
+} NoteText;
+
+typedef struct NoteSignature
+{
+	NoteText	name;
+	uint8		key_id[NOTE_KEY_ID_LEN];
+	const uint8 *signature;		/* behind the key ID; in `blobs` */
+	Size		signature_len;
+} NoteSignature;
+
+/* A note taken apart.  Whose the signatures are is not known yet. */
+typedef struct Note
+{
+	NoteText	text;			/* what is signed, its last newline included */
+	int			nsignatures;
+	NoteSignature signatures[NOTE_SIGNATURES_MAX];
+	uint8	   *blobs;			/* decoded; given by the caller, see note_read() */
+} Note;
+
+typedef struct Checkpoint
+{
+	NoteText	origin;
+	int64		size;
+	MerkleHash	root;
+	NoteText	extensions;		/* lines behind the root; empty, or ends with a newline */
+} Checkpoint;
+
+/* A key that notes are signed with: its name, type and public half. */
+typedef struct NoteKey
+{
+	char		name[NOTE_ORIGIN_MAX_LEN + 1];
+	uint8		type;			/* NOTE_ED25519 or NOTE_COSIGNATURE */
+	uint8		public_key[CRYPTO_PUBLIC_KEY_LEN];
+	uint8		id[NOTE_KEY_ID_LEN];
+} NoteKey;
+
+/*
+ * Take a note apart.  `blobs` has room for `len` bytes.  On false, *reason says
+ * what is wrong, in a sentence.
+ */
+extern bool note_read(const char *data, Size len, uint8 *blobs, Note *note, const char **reason);
+
+/* Read the text of a note as a checkpoint. */
+extern bool checkpoint_read(NoteText text, Checkpoint *checkpoint, const char **reason);
+
+/* Is this a name that a key, or a log, can have? */
+extern bool note_name_is_valid(const char *name, Size len);
+
+/* Fill in key->id from the rest: SHA-256(name || 0A || type || public key)[:4]. */
+extern void note_key_id(NoteKey *key);
+
+/* A verifier key: name+<8 hex>+base64(type || public key); and back. */
+extern bool note_key_read(const char *vkey, NoteKey *key, const char **reason);
+
+/*
+ * Does one of the note's signatures verify under this key?  NOTE_KEY_UNKNOWN if
+ * none bears its name and ID; NOTE_BAD if one does and is not good.  For a
+ * cosignature *time is its moment, in seconds since 1970.
+ */
+typedef enum NoteVerdict
+{
+	NOTE_KEY_UNKNOWN,
+	NOTE_BAD,
+	NOTE_GOOD
+} NoteVerdict;
+
+extern NoteVerdict note_verify(const Note *note, const NoteKey *key, int64 *time);
+
+#endif							/* ANSHIM_NOTE_H */
