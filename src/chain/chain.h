@@ -15,7 +15,7 @@
 #define ANSHIM_CHAIN_H
 
 #include "executor/tuptable.h"
-#include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
 #include "utils/jsonb.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
