@@ -16,8 +16,8 @@
 # The report goes to standard output, as Markdown, and into build/bench.
 # Everything happens on one cluster, in one session, with everything cached.
 
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../../scripts/lib.sh"
+# shellcheck source=test/bench/bench.bash
+. "$(dirname "$0")/bench.bash"
 
 SCALE=${SCALE:-1}
 CASES=${CASES:-5}
@@ -30,11 +30,6 @@ CONTENDERS=${CONTENDERS:-anshim btree gist limit}
 FROM=2021-02-08
 UNTIL=2021-02-22
 HERE=$TOP/test/bench
-
-progress() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
-
-sql() { PGOPTIONS='-c client_min_messages=warning' psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
-
 #
 # The cluster
 #
@@ -219,20 +214,6 @@ measure_scale() {
 # Reporting
 #
 
-# A query's result as a Markdown table
-table() {
-	psql -X -q -A -v ON_ERROR_STOP=1 -P footer=off -c "$1" | awk -F '|' -v OFS=' | ' '
-		{ $1 = $1; print "| " $0 " |" }
-		NR == 1 { for (i = 1; i <= NF; i++) $i = "---:"; print "| " $0 " |" }'
-}
-
-machine() {
-	printf '%s, %s cores, %s GB of memory; Linux %s; PostgreSQL %s.\n' \
-		"$(lscpu | sed -n 's/^Model name: *//p')" "$(nproc)" \
-		"$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)" \
-		"$(uname -r | sed 's/[^0-9.].*//')" "$(sql -c 'SHOW server_version')"
-}
-
 report() {
 	cat <<-TEXT
 		## $((10 * SCALE)) million visits, $(date -u +%Y-%m-%d)
@@ -358,8 +339,6 @@ report_scales() {
 #
 
 need bench
-BENCH=$TOP/build/bench
-mkdir -p "$BENCH"
 cc -O2 -o "$BENCH/island" "$HERE/island.c"
 cc -O3 -march=native -D_GNU_SOURCE -o "$BENCH/limit" "$HERE"/limit*.c
 
