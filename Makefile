@@ -2,6 +2,7 @@
 #
 #   make demo       trace a real outbreak in a throw-away database
 #   make check      build anshim and run all of its tests
+#   make check-matrix   the same on newer releases of Debian and PostgreSQL
 #   make fuzz       feed it with what no well-meaning sender sends
 #   make            build it for the PostgreSQL of pg_config (or PG_CONFIG=…)
 #   make install    install it there
@@ -17,7 +18,7 @@ PG_CONFIG ?= pg_config
 build_targets = all install uninstall clean distclean maintainer-clean \
 	installdirs install-strip
 
-.PHONY: $(build_targets) demo check bench fuzz indent indent-check typedefs
+.PHONY: $(build_targets) demo check check-matrix bench fuzz indent indent-check typedefs
 
 all:
 
@@ -31,7 +32,7 @@ $(build_targets):
 
 # The command line's variables (KEEP, TESTS, JOBS, SCALE, …) reach the scripts
 # through the environment.
-demo check bench indent:
+demo check check-matrix bench indent:
 	@$(here)scripts/$@.sh
 
 indent-check:
