@@ -4,6 +4,7 @@
 #   make check      build anshim and run all of its tests
 #   make check-matrix   the same on newer releases of Debian and PostgreSQL
 #   make fuzz       feed it with what no well-meaning sender sends
+#   make docs       bring the reference manual up to date
 #   make            build it for the PostgreSQL of pg_config (or PG_CONFIG=…)
 #   make install    install it there
 #
@@ -18,7 +19,7 @@ PG_CONFIG ?= pg_config
 build_targets = all install uninstall clean distclean maintainer-clean \
 	installdirs install-strip
 
-.PHONY: $(build_targets) demo check check-matrix bench fuzz indent indent-check typedefs
+.PHONY: $(build_targets) demo check check-matrix bench docs fuzz indent indent-check typedefs
 
 all:
 
@@ -37,6 +38,9 @@ demo check check-matrix bench indent:
 
 indent-check:
 	@$(here)scripts/indent.sh --check
+
+docs:
+	@$(here)scripts/reference.pl
 
 typedefs:
 	@$(here)scripts/typedefs.sh
