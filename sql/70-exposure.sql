@@ -29,6 +29,9 @@
 --| - `within`: metres; venues closer than that share their air
 --|   (`anshim.track_venues`). 0: the same venue only.
 --| - `linger`: how long the air stays infectious after the case has left.
+--| - `linger_ratio`: and no longer than so many times as she stayed: 1 for air
+--|   that stays infectious as long as she was there, but `linger` at most. NULL:
+--|   `linger`, however short she stayed.
 --| - `min_overlap`: the least time that the two have to share, air included.
 --|
 --| Result: `started_at` and `ended_at` bound the encounter, the time in the
@@ -39,28 +42,30 @@ CREATE FUNCTION anshim.contacts(
 	visits regclass, case_subject anyelement, during tstzrange,
 	within double precision DEFAULT 0,
 	linger interval DEFAULT '0',
-	min_overlap interval DEFAULT '0')
+	min_overlap interval DEFAULT '0',
+	linger_ratio double precision DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, venue anyelement, case_venue anyelement,
 	started_at timestamptz, ended_at timestamptz,
 	together interval, distance double precision)
 AS 'MODULE_PATHNAME', 'anshim_contacts'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
-COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, tstzrange, double precision, interval, interval)
+COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, tstzrange, double precision, interval, interval, double precision)
 IS 'Every encounter with one case, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.contacts(
 	visits regclass, case_subject anyelement, venue_type anycompatible, during tstzrange,
 	within double precision DEFAULT 0,
 	linger interval DEFAULT '0',
-	min_overlap interval DEFAULT '0')
+	min_overlap interval DEFAULT '0',
+	linger_ratio double precision DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, venue anycompatible, case_venue anycompatible,
 	started_at timestamptz, ended_at timestamptz,
 	together interval, distance double precision)
 AS 'MODULE_PATHNAME', 'anshim_contacts'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
-COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, anycompatible, tstzrange, double precision, interval, interval)
+COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, anycompatible, tstzrange, double precision, interval, interval, double precision)
 IS 'Every encounter with one case, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.exposures
@@ -69,7 +74,7 @@ IS 'Every encounter with one case, in a log whose venues are of venue_type''s ty
 --| was infectious when she passed it on.
 --|
 --| - `degrees`: at most so many hops, at least 1.
---| - `linger`, `min_overlap`, `within`: as for `anshim.contacts`.
+--| - `linger`, `linger_ratio`, `min_overlap`, `within`: as for `anshim.contacts`.
 --| - `latent`: how long after her exposure somebody becomes infectious.
 --| - `infectious_for`: how long she stays so; NULL: to the end.
 --| - `until`: exposures begin before this; NULL: the end of `during`.
@@ -90,13 +95,14 @@ CREATE FUNCTION anshim.exposures(
 	latent interval DEFAULT '0',
 	infectious_for interval DEFAULT NULL,
 	until timestamptz DEFAULT NULL,
-	case_periods tstzrange[] DEFAULT NULL)
+	case_periods tstzrange[] DEFAULT NULL,
+	linger_ratio double precision DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, degree integer, exposed_at timestamptz,
 	via anyelement, venue anyelement)
 AS 'MODULE_PATHNAME', 'anshim_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
 IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.exposures(
@@ -108,13 +114,14 @@ CREATE FUNCTION anshim.exposures(
 	latent interval DEFAULT '0',
 	infectious_for interval DEFAULT NULL,
 	until timestamptz DEFAULT NULL,
-	case_periods tstzrange[] DEFAULT NULL)
+	case_periods tstzrange[] DEFAULT NULL,
+	linger_ratio double precision DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, degree integer, exposed_at timestamptz,
 	via anyelement, venue anycompatible)
 AS 'MODULE_PATHNAME', 'anshim_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
 IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.exposure_paths
@@ -132,13 +139,14 @@ CREATE FUNCTION anshim.exposure_paths(
 	latent interval DEFAULT '0',
 	infectious_for interval DEFAULT NULL,
 	until timestamptz DEFAULT NULL,
-	case_periods tstzrange[] DEFAULT NULL)
+	case_periods tstzrange[] DEFAULT NULL,
+	linger_ratio double precision DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, step integer, infector anyelement, infected anyelement,
 	venue anyelement, exposed_at timestamptz)
 AS 'MODULE_PATHNAME', 'anshim_exposure_paths'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
 IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.exposure_paths(
@@ -150,20 +158,22 @@ CREATE FUNCTION anshim.exposure_paths(
 	latent interval DEFAULT '0',
 	infectious_for interval DEFAULT NULL,
 	until timestamptz DEFAULT NULL,
-	case_periods tstzrange[] DEFAULT NULL)
+	case_periods tstzrange[] DEFAULT NULL,
+	linger_ratio double precision DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, step integer, infector anyelement, infected anyelement,
 	venue anycompatible, exposed_at timestamptz)
 AS 'MODULE_PATHNAME', 'anshim_exposure_paths'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
 IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.sources
 --| Who could have infected these cases: `anshim.exposures` run backwards in
 --| time. `during` is when the cases can have been infected; `since` (NULL: the
 --| beginning of `during`) bounds how far back the search goes; `shed_until` is
---| the latest moment at which somebody's stay could still have mattered.
+--| the latest moment at which somebody's stay could still have mattered. The air
+--| that lingers is hers who is returned, so `linger_ratio` is of her stay.
 CREATE FUNCTION anshim.sources(
 	visits regclass, cases anyarray, during tstzrange,
 	degrees integer DEFAULT 1,
@@ -173,13 +183,14 @@ CREATE FUNCTION anshim.sources(
 	latent interval DEFAULT '0',
 	infectious_for interval DEFAULT NULL,
 	since timestamptz DEFAULT NULL,
-	case_periods tstzrange[] DEFAULT NULL)
+	case_periods tstzrange[] DEFAULT NULL,
+	linger_ratio double precision DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, degree integer, shed_until timestamptz,
 	via anyelement, venue anyelement)
 AS 'MODULE_PATHNAME', 'anshim_sources'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.sources(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+COMMENT ON FUNCTION anshim.sources(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
 IS 'Who could have infected the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.sources(
@@ -191,18 +202,19 @@ CREATE FUNCTION anshim.sources(
 	latent interval DEFAULT '0',
 	infectious_for interval DEFAULT NULL,
 	since timestamptz DEFAULT NULL,
-	case_periods tstzrange[] DEFAULT NULL)
+	case_periods tstzrange[] DEFAULT NULL,
+	linger_ratio double precision DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, degree integer, shed_until timestamptz,
 	via anyelement, venue anycompatible)
 AS 'MODULE_PATHNAME', 'anshim_sources'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.sources(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[])
+COMMENT ON FUNCTION anshim.sources(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
 IS 'Who could have infected the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.hotspots
 --| Where cases' air met: at each venue the longest stretches of time that
---| cases' stays (within `during`, each prolonged by `linger`) cover without a
+--| cases' stays (within `during`, each prolonged by its air) cover without a
 --| gap, if at least `min_cases` distinct cases have a part in it, at once or
 --| one after another. `visitor_count` counts the others whose visits overlap
 --| the stretch.
@@ -210,26 +222,28 @@ CREATE FUNCTION anshim.hotspots(
 	visits regclass, cases anyarray, during tstzrange,
 	min_cases integer DEFAULT 2,
 	linger interval DEFAULT '0',
-	case_periods tstzrange[] DEFAULT NULL)
+	case_periods tstzrange[] DEFAULT NULL,
+	linger_ratio double precision DEFAULT NULL)
 RETURNS TABLE (
 	venue anyelement, started_at timestamptz, ended_at timestamptz,
 	case_count integer, visitor_count integer)
 AS 'MODULE_PATHNAME', 'anshim_hotspots'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
-COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, tstzrange, integer, interval, tstzrange[])
+COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, tstzrange, integer, interval, tstzrange[], double precision)
 IS 'Where and when several cases'' air met, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.hotspots(
 	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
 	min_cases integer DEFAULT 2,
 	linger interval DEFAULT '0',
-	case_periods tstzrange[] DEFAULT NULL)
+	case_periods tstzrange[] DEFAULT NULL,
+	linger_ratio double precision DEFAULT NULL)
 RETURNS TABLE (
 	venue anycompatible, started_at timestamptz, ended_at timestamptz,
 	case_count integer, visitor_count integer)
 AS 'MODULE_PATHNAME', 'anshim_hotspots'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
-COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, anycompatible, tstzrange, integer, interval, tstzrange[])
+COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, anycompatible, tstzrange, integer, interval, tstzrange[], double precision)
 IS 'Where and when several cases'' air met, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.last_trace

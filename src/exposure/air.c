@@ -324,7 +324,7 @@ ask_stretches(Sweep *sweep, int32 tag)
 		{
 			Span		span = span_mirror(stretches->spans[stretches->n - 1 - i]);
 
-			question->from = time_add(span.from, -rules->reach);
+			question->from = time_add(span.from, -rules->linger);
 			question->to = Max(time_add(span.to, 1 - rules->need), question->from);
 			question->under_way = true;
 			if (last && question->from <= last->to)

@@ -109,6 +109,22 @@ call_within(const Call *call, int place)
 	return within;
 }
 
+double
+call_linger_ratio(const Call *call, int place)
+{
+	double		ratio;
+
+	if (!call_has(call, place))
+		return -1;
+	ratio = DatumGetFloat8(call_argument(call, place, "linger_ratio"));
+	if (isnan(ratio) || isinf(ratio) || ratio < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("linger_ratio must be a number, not negative"),
+				 errhint("Use 1 for air that stays infectious as long as somebody stayed, or NULL for all of linger.")));
+	return ratio;
+}
+
 VisitLog *
 call_open_log(const Call *call, Span span)
 {

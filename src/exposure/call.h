@@ -48,6 +48,7 @@ extern Datum call_argument(const Call *call, int place, const char *name);
 extern Span call_during(const Call *call);
 extern int64 call_length(const Call *call, int place, const char *name);
 extern double call_within(const Call *call, int place);
+extern double call_linger_ratio(const Call *call, int place);
 
 /*
  * Open the log for a trace that concerns visits in this span, and check that

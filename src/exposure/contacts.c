@@ -25,6 +25,7 @@ enum
 	ARG_WITHIN = 3,
 	ARG_LINGER,
 	ARG_MIN_OVERLAP,
+	ARG_LINGER_RATIO,
 	NARGS
 };
 
@@ -109,8 +110,9 @@ begin_trace(Contacts *contacts)
 	contacts->during = call_during(call);
 	rules.degrees = 1;
 	rules.within = call_within(call, ARG_WITHIN);
-	rules.tail = call_length(call, ARG_LINGER, "linger");
+	rules.linger = call_length(call, ARG_LINGER, "linger");
 	rules.need = Max(call_length(call, ARG_MIN_OVERLAP, "min_overlap"), 1);
+	rules.linger_ratio = call_linger_ratio(call, ARG_LINGER_RATIO);
 	rules.horizon = contacts->during.to;
 	log = call_open_log(call, contacts->during);
 	contacts->trace = trace_begin(log, &rules);
@@ -266,7 +268,7 @@ return_contact(Contacts *contacts, const Visit *visit, int32 venue, const Reach 
 							   ident_table_get(trace->venues, stay->venue));
 	values[3] = TimestampTzGetDatum(Max(span.from, stay->span.from));
 	values[4] = TimestampTzGetDatum(Min(span.to,
-										time_add(stay->span.to, trace->rules.tail)));
+										time_add(stay->span.to, trace_tail(trace, stay->span))));
 	values[5] = IntervalPGetDatum(together);
 	values[6] = Float8GetDatum(reach->metres);
 	MemoryContextSwitchTo(old);

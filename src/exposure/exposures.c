@@ -28,6 +28,7 @@ enum
 	ARG_INFECTIOUS_FOR,
 	ARG_LIMIT,					/* until, or since */
 	ARG_CASE_PERIODS,
+	ARG_LINGER_RATIO,
 	NARGS
 };
 
@@ -104,8 +105,6 @@ run_trace(Call *call, bool backward)
 	Span		during = call_during(call);
 	Span		visits = during;
 	TraceRules	rules = {0};
-	int64		linger;
-	int64		min_overlap;
 	Trace	   *trace;
 
 	call_argument(call, 1, call->keys);
@@ -116,15 +115,13 @@ run_trace(Call *call, bool backward)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("degrees must be at least 1"),
 				 errhint("Use 1 for direct contacts, 2 for the contacts of these, and so on.")));
-	linger = call_length(call, ARG_LINGER, "linger");
-	min_overlap = call_length(call, ARG_MIN_OVERLAP, "min_overlap");
+	rules.linger = call_length(call, ARG_LINGER, "linger");
+	rules.need = Max(call_length(call, ARG_MIN_OVERLAP, "min_overlap"), 1);
 	rules.within = call_within(call, ARG_WITHIN);
 	rules.latent = call_length(call, ARG_LATENT, "latent");
 	rules.infectious_for = call_has(call, ARG_INFECTIOUS_FOR) ?
 		call_length(call, ARG_INFECTIOUS_FOR, "infectious_for") : TIME_MAX;
-	rules.need = Max(min_overlap, 1);
-	rules.tail = backward ? 0 : linger;
-	rules.reach = backward ? linger : 0;
+	rules.linger_ratio = call_linger_ratio(call, ARG_LINGER_RATIO);
 
 	if (call_has(call, ARG_LIMIT))
 	{

@@ -25,6 +25,7 @@ enum
 	ARG_MIN_CASES = 3,
 	ARG_LINGER,
 	ARG_CASE_PERIODS,
+	ARG_LINGER_RATIO,
 	NARGS
 };
 
@@ -129,10 +130,11 @@ begin_trace(Hotspots *hotspots)
 
 	/* a stretch is as long as its air: nothing is shortened, or cut */
 	rules.degrees = 1;
-	rules.tail = call_length(call, ARG_LINGER, "linger");
+	rules.linger = call_length(call, ARG_LINGER, "linger");
+	rules.linger_ratio = call_linger_ratio(call, ARG_LINGER_RATIO);
 	rules.need = 1;
 	rules.horizon = TIME_MAX;
-	visits.to = time_add(during.to, rules.tail);
+	visits.to = time_add(during.to, rules.linger);
 	hotspots->trace = trace_begin(call_open_log(call, visits), &rules);
 	call_add_cases(call, hotspots->trace, during, ARG_CASE_PERIODS);
 }

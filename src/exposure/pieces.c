@@ -118,7 +118,7 @@ trace_air(const Trace *trace, Span piece)
 
 	if (!span_is_empty(piece))
 	{
-		air.to = time_add(time_add(piece.to, rules->tail), 1 - rules->need);
+		air.to = time_add(time_add(piece.to, trace_tail(trace, piece)), 1 - rules->need);
 		air.to = Min(air.to, rules->horizon);
 	}
 	return air;

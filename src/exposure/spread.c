@@ -19,8 +19,9 @@
  *
  *		[s - L, e - M + 1)  and  [ps, pe - M + 1)
  *
- * and what counts is the later of s and the first overlap.  TraceRules.reach
- * and .tail are the two L's, one of which is 0.
+ * and what counts is the later of s and the first overlap.  trace_tail() and
+ * trace_reach() are the two L's, one of which is 0.  It does not matter here
+ * that L may follow the stay (linger_ratio): L is the stay's own in both.
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -121,7 +122,7 @@ meet_air(Spread *spread, const Visit *visit, Found *found)
 	Span		open;
 	Size		strip;
 
-	open.from = time_add(stay.from, -rules->reach);
+	open.from = time_add(stay.from, -trace_reach(trace, stay));
 	open.to = time_add(stay.to, 1 - rules->need);
 	strip = find_strip(spread, air, visit->tag, open.from);
 	if (strip >= end || trace->strips[strip].air.from >= open.to || span_is_empty(open))

@@ -20,6 +20,8 @@
 #ifndef ANSHIM_TRACE_H
 #define ANSHIM_TRACE_H
 
+#include <math.h>
+
 #include "geo/geo.h"
 #include "times.h"
 #include "visits/source.h"
@@ -34,15 +36,9 @@ typedef struct TraceRules
 	int64		infectious_for; /* TIME_MAX: without end */
 	double		within;			/* metres */
 
-	/*
-	 * A visit [s, e) meets a piece [ps, pe) if [s - reach, e - need + 1) and
-	 * [ps, pe + tail - need + 1) overlap: see spread.c.  `need` is the least
-	 * overlap, at least 1; linger is the tail of a piece forwards, and
-	 * mirrored the reach of a visit.
-	 */
-	int64		need;
-	int64		tail;
-	int64		reach;
+	int64		need;			/* the least overlap, at least 1 */
+	int64		linger;			/* air stays infectious for so long at most */
+	double		linger_ratio;	/* ... for so many times the stay, unless < 0 */
 } TraceRules;
 
 typedef struct TraceCase
@@ -217,6 +213,35 @@ trace_visit_span(const Trace *trace, const Visit *visit)
 	Span		span = {visit->start, visit->end};
 
 	return trace->rules.backward ? span_mirror(span) : span;
+}
+
+/* How long the air of a stay stays infectious. */
+static inline int64
+trace_linger(const TraceRules *rules, Span stay)
+{
+	double		share;
+
+	if (rules->linger_ratio < 0)
+		return rules->linger;
+	share = rint(rules->linger_ratio * (double) (stay.to - stay.from));
+	return share < (double) rules->linger ? (int64) share : rules->linger;
+}
+
+/*
+ * A visit [s, e) meets a piece [ps, pe) if [s - reach, e - need + 1) and
+ * [ps, pe + tail - need + 1) overlap: see spread.c.  Air lingers behind a
+ * piece forwards, and before a visit on mirrored time.
+ */
+static inline int64
+trace_tail(const Trace *trace, Span piece)
+{
+	return trace->rules.backward ? 0 : trace_linger(&trace->rules, piece);
+}
+
+static inline int64
+trace_reach(const Trace *trace, Span visit)
+{
+	return trace->rules.backward ? trace_linger(&trace->rules, visit) : 0;
 }
 
 /* pieces.c */

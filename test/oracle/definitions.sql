@@ -46,7 +46,10 @@
  *     one whom she could have infected.
  * 10. A visit of no length (default_stay zero) is an empty set of moments: it
  *     exposes nobody and nobody is exposed in it.
- * 11. A `during` that is empty once it is normalised, such as (t, t + 1
+ * 11. linger_ratio: the piece's own length counts, cut as it is, or backwards
+ *     the length of the other's whole visit; the product is rounded to whole
+ *     microseconds, halves to even. NULL: no such bound.
+ * 12. A `during` that is empty once it is normalised, such as (t, t + 1
  *     microsecond), leaves every D empty.
  */
 
@@ -88,7 +91,8 @@ CREATE TYPE oracle.question AS (
 	until timestamptz,
 	since timestamptz,
 	case_periods tstzrange[],
-	min_cases integer
+	min_cases integer,
+	linger_ratio float8
 );
 
 -- A length of time: days count as 24 hours, whatever the time zone. No log is
@@ -174,9 +178,9 @@ RETURN (
 );
 
 -- A piece's air.
-CREATE FUNCTION oracle.air(piece tstzrange, linger interval) RETURNS tstzrange
+CREATE FUNCTION oracle.air(piece tstzrange, linger interval, linger_ratio float8) RETURNS tstzrange
 LANGUAGE sql IMMUTABLE
-RETURN tstzrange(lower(piece), upper(piece) + oracle.length(linger));
+RETURN tstzrange(lower(piece), upper(piece) + least(oracle.length(linger), linger_ratio * oracle.length(upper(piece) - lower(piece))));
 
 -- Is the overlap there, and long enough?
 CREATE FUNCTION oracle.suffices(o tstzrange, min_overlap interval) RETURNS boolean
@@ -196,14 +200,14 @@ BEGIN
 	RETURN QUERY
 	SELECT y.subject, y.venue, p.venue,
 		   greatest(lower(y.stay), lower(p.stay)),
-		   least(upper(y.stay), upper(p.stay) + oracle.length(q.linger)),
+		   least(upper(y.stay), upper(oracle.air(p.stay, q.linger, q.linger_ratio))),
 		   CASE WHEN isempty(y.stay * p.stay) THEN interval '0' ELSE upper(y.stay * p.stay) - lower(y.stay * p.stay) END,
 		   n.distance
 	FROM unnest(pieces) AS p
 		 JOIN unnest(near) AS n ON p.venue = n.a
 		 JOIN unnest(visits) AS y ON y.venue = n.b
 	WHERE y.subject <> p.subject
-		  AND oracle.suffices(y.stay * oracle.air(p.stay, q.linger), q.min_overlap)
+		  AND oracle.suffices(y.stay * oracle.air(p.stay, q.linger, q.linger_ratio), q.min_overlap)
 		  AND greatest(lower(y.stay), lower(p.stay)) < h;
 END;
 $$;
@@ -242,7 +246,7 @@ BEGIN
 				   JOIN unnest(visits) AS y ON y.venue = n.b
 			  WHERE y.subject <> p.subject
 					AND y.subject <> ALL (q.cases)
-					AND oracle.suffices(y.stay * oracle.air(p.stay, q.linger), q.min_overlap)
+					AND oracle.suffices(y.stay * oracle.air(p.stay, q.linger, q.linger_ratio), q.min_overlap)
 					AND greatest(lower(y.stay), lower(p.stay)) < h
 			  ORDER BY y.subject, begins, infector, y.venue) AS e
 		WHERE NOT EXISTS (SELECT FROM unnest(reached) AS r WHERE r.subject = e.subject AND r.reached <= e.begins);
@@ -361,7 +365,7 @@ BEGIN
 			 JOIN unnest(near) AS n ON n.a = x.venue AND n.b = p.venue
 			 JOIN unnest(visits) AS y ON y.subject = p.infected AND y.venue = p.venue
 		WHERE p.infected <> p.infector
-			  AND oracle.suffices(y.stay * oracle.air(x.stay, q.linger), q.min_overlap)
+			  AND oracle.suffices(y.stay * oracle.air(x.stay, q.linger, q.linger_ratio), q.min_overlap)
 			  AND greatest(lower(y.stay), lower(x.stay)) = p.exposed_at
 			  AND p.exposed_at < h
 	)
@@ -408,7 +412,7 @@ BEGIN
 			  WHERE y.subject <> p.subject
 					AND y.subject <> ALL (q.cases)
 					AND NOT isempty(y.stay)
-					AND oracle.suffices(p.stay * oracle.air(y.stay, q.linger), q.min_overlap)
+					AND oracle.suffices(p.stay * oracle.air(y.stay, q.linger, q.linger_ratio), q.min_overlap)
 					AND least(upper(y.stay), upper(p.stay)) > g
 			  ORDER BY y.subject, ends DESC, infected, y.venue) AS e
 		WHERE NOT EXISTS (SELECT FROM unnest(reached) AS r WHERE r.subject = e.subject AND r.reached >= e.ends);
@@ -434,7 +438,7 @@ DECLARE
 BEGIN
 	RETURN QUERY
 	SELECT s.venue, lower(s.stretch), upper(s.stretch), cases.n::integer, visitors.n::integer
-	FROM (SELECT p.venue, unnest(range_agg(oracle.air(p.stay, q.linger))) AS stretch
+	FROM (SELECT p.venue, unnest(range_agg(oracle.air(p.stay, q.linger, q.linger_ratio))) AS stretch
 		  FROM unnest(pieces) AS p
 		  GROUP BY p.venue) AS s,
 		 LATERAL (SELECT count(DISTINCT p.subject) AS n

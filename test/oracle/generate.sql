@@ -312,6 +312,9 @@ BEGIN
 		q.infectious_for := oracle.random_length(seed, log, 'infectious_for', shape, 0, 1, 2, 3, 4, 4, 5, 6, 8, 12);
 	END IF;
 	q.min_cases := oracle.pick(seed, log, 'min_cases', 1, 2, 2, 3);
+	IF oracle.rnd(seed, log, 'follows', 3) = 0 THEN
+		q.linger_ratio := oracle.pick(seed, log, 'linger_ratio', 0, 1, 2, 3, 4, 4, 6, 10) / 4.0;
+	END IF;
 	RETURN q;
 END;
 $$;

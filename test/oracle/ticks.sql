@@ -34,6 +34,11 @@ RETURN CASE
 		   WHEN i >= '1 second' THEN 1000000
 	   END;
 
+-- How many moments the air outlasts a stay from its first moment to its last.
+CREATE FUNCTION oracle.tail(first integer, last integer, linger interval, linger_ratio float8) RETURNS integer
+LANGUAGE sql IMMUTABLE
+RETURN least(oracle.ticks(linger), round((last - first + 1) * linger_ratio)::integer);
+
 CREATE FUNCTION oracle.moments(log oracle.log_row[], default_stay interval) RETURNS oracle.moment[]
 LANGUAGE sql IMMUTABLE
 RETURN (
@@ -95,7 +100,7 @@ LANGUAGE sql IMMUTABLE AS $$
 	FROM m,
 		 LATERAL unnest(oracle.tick_case_pieces(moments,
 												ROW(q.cases[1:1], q.during, 1, q.linger, q.min_overlap, q.within, NULL, NULL, NULL, NULL,
-													NULL, NULL)::oracle.question,
+													NULL, NULL, q.linger_ratio)::oracle.question,
 												NULL, '-infinity')) AS p,
 		 LATERAL unnest(moments) AS y,
 		 LATERAL (SELECT CASE
@@ -104,7 +109,7 @@ LANGUAGE sql IMMUTABLE AS $$
 													 FROM unnest(places) AS a, unnest(places) AS b
 													 WHERE a.venue = y.venue AND b.venue = p.venue)
 						 END AS distance) AS d
-	WHERE y.subject <> p.subject AND d.distance <= q.within AND y.t BETWEEN p.first AND p.last + oracle.ticks(q.linger)
+	WHERE y.subject <> p.subject AND d.distance <= q.within AND y.t BETWEEN p.first AND p.last + oracle.tail(p.first, p.last, q.linger, q.linger_ratio)
 	GROUP BY y.subject, y.venue, y.visit, p.venue, p.visit, p.first, p.last, d.distance
 	HAVING count(*) >= oracle.ticks(q.min_overlap) AND oracle.is_before_end(min(y.t), NULL, q.during);
 $$;
@@ -141,7 +146,7 @@ LANGUAGE sql IMMUTABLE AS $$
 															  FROM unnest(places) AS a, unnest(places) AS b
 															  WHERE a.venue = y.venue AND b.venue = p.venue
 																	AND (a.x - b.x) ^ 2 + (a.y - b.y) ^ 2 <= q.within ^ 2))
-							 AND y.t >= p.first AND y.t - p.last <= oracle.ticks(q.linger)
+							 AND y.t >= p.first AND y.t - p.last <= oracle.tail(p.first, p.last, q.linger, q.linger_ratio)
 					   GROUP BY y.subject, y.visit, y.venue, p.visit, p.subject, p.first, p.last
 					   HAVING count(*) >= oracle.ticks(q.min_overlap) AND oracle.is_before_end(min(y.t), q.until, q.during)
 				   )
@@ -196,7 +201,7 @@ LANGUAGE sql IMMUTABLE AS $$
 															  FROM unnest(places) AS a, unnest(places) AS b
 															  WHERE a.venue = y.venue AND b.venue = p.venue
 																	AND (a.x - b.x) ^ 2 + (a.y - b.y) ^ 2 <= q.within ^ 2))
-							 AND t >= y.first AND t - y.last <= oracle.ticks(q.linger)
+							 AND t >= y.first AND t - y.last <= oracle.tail(y.first, y.last, q.linger, q.linger_ratio)
 					   GROUP BY p.piece, p.subject, y.visit, y.subject, y.venue, y.last
 					   HAVING count(*) >= oracle.ticks(q.min_overlap) AND oracle.is_after_beginning(least(y.last, max(t)), q.since, q.during)
 				   )
@@ -226,7 +231,7 @@ LANGUAGE sql IMMUTABLE AS $$
 		SELECT DISTINCT p.venue, p.subject, t
 		FROM m,
 			 LATERAL unnest(oracle.tick_case_pieces(moments, q, NULL, '-infinity')) AS p,
-			 LATERAL generate_series(p.first, p.last + oracle.ticks(q.linger)) AS t
+			 LATERAL generate_series(p.first, p.last + oracle.tail(p.first, p.last, q.linger, q.linger_ratio)) AS t
 	), covered AS (
 		SELECT venue, t, t - row_number() OVER (PARTITION BY venue ORDER BY t) AS run
 		FROM (SELECT DISTINCT venue, t FROM air) AS d

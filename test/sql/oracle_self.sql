@@ -35,14 +35,15 @@ RETURN regexp_replace(r, '(\d\d:\d\d[:\d.]*)', '2021-03-28 \1+00', 'g')::tstzran
 CREATE FUNCTION oracle.question(cases integer[], during text, degrees integer DEFAULT 1, linger interval DEFAULT '0',
 								min_overlap interval DEFAULT '0', within float8 DEFAULT 0, latent interval DEFAULT '0',
 								infectious_for interval DEFAULT NULL, until text DEFAULT NULL, since text DEFAULT NULL,
-								case_periods text[] DEFAULT NULL, min_cases integer DEFAULT 2)
+								case_periods text[] DEFAULT NULL, min_cases integer DEFAULT 2,
+								linger_ratio float8 DEFAULT NULL)
 RETURNS oracle.question
 LANGUAGE sql
 RETURN ROW(cases, oracle.range(during), degrees, linger, min_overlap, within, latent, infectious_for,
 		   CASE WHEN until LIKE '%infinity' THEN until::timestamptz ELSE oracle.clock(until) END,
 		   CASE WHEN since LIKE '%infinity' THEN since::timestamptz ELSE oracle.clock(since) END,
 		   CASE WHEN case_periods IS NOT NULL THEN ARRAY(SELECT oracle.range(p) FROM unnest(case_periods) AS p) END,
-		   min_cases)::oracle.question;
+		   min_cases, linger_ratio)::oracle.question;
 
 CREATE FUNCTION oracle.short(t timestamptz) RETURNS text
 LANGUAGE sql
@@ -115,6 +116,28 @@ SELECT oracle.same(oracle.exposures(:'meeting', oracle.question('{1}', '[00:00,2
 				   '2 1 09:00 1 10');
 SELECT oracle.same(oracle.exposures(:'meeting', oracle.question('{1}', '[00:00,23:00)', min_overlap => '30 minutes', linger => '30 minutes')),
 				   '2 1 09:00 1 10, 3 1 10:00 1 10, 5 1 08:00 1 10');
+
+-- The case was there for two hours, so that a quarter of it is as good as half
+-- an hour; an eighth is 15 minutes. No more than `linger`, however long she was
+-- there, and no air without `linger`.
+SELECT oracle.same(oracle.exposures('1 10 08:00 10:00, 2 10 10:15 11:00, 3 10 10:14:59.999999 11:00',
+									oracle.question('{1}', '[00:00,23:00)', linger => '30 minutes', linger_ratio => 0.125)),
+				   '3 1 10:14:59.999999 1 10'),
+	   oracle.same(oracle.exposures('1 10 08:00 10:00, 2 10 10:15 11:00, 3 10 10:29:59.999999 11:00, 4 10 10:30 11:00',
+									oracle.question('{1}', '[00:00,23:00)', linger => '30 minutes', linger_ratio => 10)),
+				   '2 1 10:15 1 10, 3 1 10:29:59.999999 1 10'),
+	   oracle.same(oracle.exposures('1 10 08:00 10:00, 2 10 10:00 11:00', oracle.question('{1}', '[00:00,23:00)', linger_ratio => 1)), 'none'),
+	   oracle.same(oracle.exposures('1 10 08:00 10:00, 2 10 10:00 11:00',
+									oracle.question('{1}', '[00:00,23:00)', linger => '30 minutes', linger_ratio => 0)), 'none');
+
+-- Her piece alone counts: [9:50, 10), since she is infectious from 9:50 on. Half
+-- of three microseconds is two, and half of one none.
+SELECT oracle.same(oracle.exposures('1 10 08:00 10:00, 2 10 10:09:59.999999 11:00, 3 10 10:10 11:00',
+									oracle.question('{1}', '[09:50,23:00)', linger => '30 minutes', linger_ratio => 1)),
+				   '2 1 10:09:59.999999 1 10'),
+	   oracle.same(oracle.exposures('1 10 08:00 08:00:00.000003, 1 11 08:00 08:00:00.000001, 2 10 08:00:00.000004 09:00, 3 10 08:00:00.000005 09:00, 4 11 08:00:00.000001 09:00',
+									oracle.question('{1}', '[00:00,23:00)', linger => '30 minutes', linger_ratio => 0.5)),
+				   '2 1 08:00:00.000004 1 10');
 
 -- A day is 24 hours.
 SELECT oracle.same(oracle.exposures('1 10 00:00 01:00, 2 10 22:00 23:00',
@@ -349,6 +372,8 @@ SELECT oracle.same(oracle.contacts(:'contacts', oracle.question('{1}', '[00:00,2
 -- before may end later: the air of [8, 9) is there until 9:30.
 SELECT oracle.same(oracle.contacts(:'contacts', oracle.question('{1}', '[00:00,10:15)', linger => '30 minutes')),
 				   '2 10 10 08:00 09:00 01:00:00 0, 2 10 10 09:00 10:30 01:00:00 0'),
+	   oracle.same(oracle.contacts('1 10 08:00 10:00, 2 10 08:30 12:00', oracle.question('{1}', '[00:00,09:00)', linger => '1 hour', linger_ratio => 0.5)),
+				   '2 10 10 08:30 09:30 00:30:00 0'),
 	   oracle.same(oracle.contacts('1 10 08:00 10:00, 2 10 08:30 12:00', oracle.question('{1}', '[00:00,09:00)', linger => '30 minutes')),
 				   '2 10 10 08:30 09:30 00:30:00 0');
 
@@ -391,6 +416,13 @@ SELECT oracle.same(oracle.sources(:'source', oracle.question('{1}', '[00:00,23:0
 	   oracle.same(oracle.sources(:'source', oracle.question('{1}', '[00:00,23:00)', min_overlap => '1 hour')), '3 1 11:00 1 10'),
 	   oracle.same(oracle.sources(:'source', oracle.question('{1}', '[00:00,23:00)', linger => '30 minutes', min_overlap => '1 hour')),
 				   '2 1 09:30 1 10, 3 1 11:00 1 10');
+
+-- The air is hers who sheds: 2 was there for an hour, and her air for half of
+-- one; 3's for a minute.
+SELECT oracle.same(oracle.sources('1 10 09:20 11:00, 2 10 08:00 09:00, 3 10 08:58 09:00',
+								  oracle.question('{1}', '[00:00,23:00)', linger => '1 day', linger_ratio => 0.5)), '2 1 09:00 1 10'),
+	   oracle.same(oracle.sources('1 10 09:30 11:00, 2 10 08:00 09:00, 3 10 08:58 09:00',
+								  oracle.question('{1}', '[00:00,23:00)', linger => '1 day', linger_ratio => 0.5)), 'none');
 
 -- What ends at `since` does not count, and 1 is not receptive before it.
 SELECT oracle.same(oracle.sources(:'source', oracle.question('{1}', '[09:00,23:00)', linger => '30 minutes')),
@@ -449,6 +481,9 @@ SELECT oracle.same(oracle.hotspots(:'hot', oracle.question('{1,2}', '[08:10,09:3
 				   '10 08:00 09:00 1 1, 10 09:00:00.000001 10:00 1 1, 11 08:00 09:00 1 0'),
 	   oracle.same(oracle.hotspots(:'hot', oracle.question('{1,2}', '[00:00,23:00)', linger => '00:00:00.000001', case_periods => ARRAY[NULL, '(09:00,)'])),
 				   '10 08:00 10:00:00.000001 2 2');
+
+-- Of air that follows the stays of an hour, a half.
+SELECT oracle.same(oracle.hotspots(:'hot', oracle.question('{1,2}', '[00:00,23:00)', linger => '1 day', linger_ratio => 0.5)), '10 08:00 10:30 2 2');
 
 -- A case is no visitor, though she be infectious at no time; nor is one counted
 -- twice.

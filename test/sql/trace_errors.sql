@@ -227,6 +227,16 @@ SELECT told(those(:four, 'within => 1'));
 SELECT told(those(:four, 'within => ''-0'''));
 
 \echo
+\echo '--- linger_ratio: negative, not a number, infinite, null'
+SELECT told(those(:five, 'linger_ratio => -1'));
+SELECT told(those(:five, 'linger_ratio => ''-1e-300'''));
+SELECT told(those(:five, 'linger_ratio => ''NaN'''));
+SELECT told(those(:five, 'linger_ratio => ''Infinity'''));
+SELECT told(those(:five, 'linger_ratio => NULL, linger => ''106751991 days'''));
+SELECT told(those(:five, 'linger_ratio => ''1e300'', linger => ''106751991 days'''));
+SELECT told(those(:five, 'linger_ratio => ''-0'', linger => ''1 hour'''));
+
+\echo
 \echo '--- Key types: nothing is widened, and the hint is the right call.'
 SELECT told(all_five('''visit''', '1::bigint', '''[2021-01-01, 2021-01-03)'''));
 SELECT told(all_five('''visit''', '1::smallint', '''[2021-01-01, 2021-01-03)'''));
