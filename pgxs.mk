@@ -40,6 +40,7 @@ OBJS = \
 	src/key/spi.o \
 	src/key/verdict.o \
 	src/token/base45.o \
+	src/token/base64url.o \
 	src/token/cbor.o \
 	src/token/claims.o \
 	src/token/compare.o \

@@ -199,7 +199,7 @@ take_pass(const Cwt *cwt, const Key *key, const pg_uuid_t *venue)
 	values[2] = PointerGetDatum(cstring_to_text_with_len((const char *) cwt->claims.cti.data,
 														 cwt->claims.cti.len));
 	values[3] = TimestampTzGetDatum(cwt->claims.present & CWT_HAS_EXP ?
-									timestamp_from_date(cwt->claims.exp) : DT_NOEND);
+									token_timestamp(cwt->claims.exp) : DT_NOEND);
 	if (!DatumGetBool(spi_call("take_pass", lengthof(types), types, values, NULL, &isnull)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),

@@ -63,7 +63,11 @@ crypto_sha256_add(CryptoSha256 *hash, const void *data, Size len)
 		hash->started = true;
 	}
 	if (EVP_DigestUpdate(hash->ctx, data, len) != 1)
+	{
+		/* a digest that is kept must not begin in the middle next time */
+		hash->started = false;
 		crypto_fail("could not compute a digest");
+	}
 }
 
 void
@@ -71,9 +75,9 @@ crypto_sha256_end(CryptoSha256 *hash, uint8 digest[CRYPTO_SHA256_LEN])
 {
 	if (!hash->started)
 		crypto_sha256_add(hash, "", 0);
+	hash->started = false;
 	if (EVP_DigestFinal_ex(hash->ctx, digest, NULL) != 1)
 		crypto_fail("could not compute a digest");
-	hash->started = false;
 }
 
 void

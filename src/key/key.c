@@ -46,8 +46,11 @@
 #include "utils/timestamp.h"
 
 #include "key/key.h"
+#include "token/cwt.h"
 
 #define KEYS_CACHED 1024
+
+StaticAssertDecl(KEY_KID_MAX_LEN == CWT_KID_MAX_LEN, "length of a kid");
 
 /* The columns of anshim.key, in sql/10-key.sql's order */
 enum
@@ -117,17 +120,9 @@ key_define_settings(void)
 bool
 key_name_is_valid(const char *kid, Size len)
 {
-	if (len < 1 || len > KEY_KID_MAX_LEN || kid[0] == '.')
-		return false;
-	for (Size i = 0; i < len; i++)
-	{
-		char		c = kid[i];
+	ByteSpan	span = {(const uint8 *) kid, len};
 
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-			  c == '.' || c == '_' || c == '-'))
-			return false;
-	}
-	return true;
+	return cwt_kid_is_valid(span);
 }
 
 const char *

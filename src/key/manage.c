@@ -31,6 +31,7 @@
 #include "key/key.h"
 #include "key/secret_file.h"
 #include "key/spi.h"
+#include "token/base64url.h"
 
 /* What the functions that add a row have in common. */
 typedef struct NewKey
@@ -189,29 +190,22 @@ generate_ed25519(NewKey *key)
 }
 
 /*
- * 32 random bytes in base64url, without padding: 43 characters.
+ * 32 random bytes, and the line of base64url that is their file.
  */
 static void
 generate_hmac(NewKey *key)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	Size		len = BASE64URL_ENCODED_LEN(CRYPTO_HMAC_KEY_LEN);
 	CryptoSecret *secret = crypto_secret_alloc(CRYPTO_HMAC_KEY_LEN);
-	CryptoSecret *written = crypto_secret_alloc((CRYPTO_HMAC_KEY_LEN * 8 + 5) / 6 + 1);
-	uint8	   *in = crypto_secret_data(secret);
-	uint8	   *out = crypto_secret_data(written);
+	CryptoSecret *written = crypto_secret_alloc(len + 1);
 
-	if (!pg_strong_random(in, CRYPTO_HMAC_KEY_LEN))
+	if (!pg_strong_random(crypto_secret_data(secret), CRYPTO_HMAC_KEY_LEN))
 		ereport(ERROR,
 				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
 				 errmsg("could not generate random bytes")));
-	for (int bit = 0; bit < CRYPTO_HMAC_KEY_LEN * 8; bit += 6)
-	{
-		int			at = bit / 8;
-		uint32		two = in[at] << 8 | (at + 1 < CRYPTO_HMAC_KEY_LEN ? in[at + 1] : 0);
-
-		*out++ = digits[two >> (10 - bit % 8) & 0x3f];
-	}
-	*out = '\n';
+	base64url_encode(crypto_secret_data(secret), CRYPTO_HMAC_KEY_LEN,
+					 (char *) crypto_secret_data(written));
+	crypto_secret_data(written)[len] = '\n';
 
 	key->has_public_key = false;
 	insert_key(key);

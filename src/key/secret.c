@@ -22,6 +22,7 @@
 
 #include "key/key.h"
 #include "key/secret_file.h"
+#include "token/base64url.h"
 
 #define SECRETS_HELD 16
 
@@ -31,15 +32,23 @@
 #define st_ctim st_ctimespec
 #endif
 
-/* base64url of 32 bytes, without padding */
-#define HMAC_TEXT_LEN 43
+#define HMAC_TEXT_LEN BASE64URL_ENCODED_LEN(CRYPTO_HMAC_KEY_LEN)
+
+/* Where a secret was read: in its file, or in one that its .uri file names. */
+#define SOURCE_FILES 2
+
+typedef struct SecretSource
+{
+	int			nfiles;
+	char		path[SOURCE_FILES][MAXPGPATH];
+	struct stat st[SOURCE_FILES];
+} SecretSource;
 
 typedef struct HeldSecret
 {
 	char		kid[KEY_KID_MAX_LEN + 1];
 	CryptoAlgorithm algorithm;
-	char		path[MAXPGPATH];
-	struct stat st;
+	SecretSource source;
 	uint64		used;			/* 0: free */
 	CryptoKey  *key;
 } HeldSecret;
@@ -78,24 +87,45 @@ key_directory_changed(void)
 	directory_changed = true;
 }
 
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev &&
+		a->st_ino == b->st_ino &&
+		a->st_size == b->st_size &&
+		a->st_mode == b->st_mode &&
+		a->st_uid == b->st_uid &&
+		a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+		a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+		a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+		a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
 /*
- * Is the file that the secret was read from still the same?
+ * Are the files that the secret was read from still the same?
  */
 static bool
-is_unchanged(const HeldSecret *secret)
+is_unchanged(const SecretSource *source)
 {
 	struct stat st;
 
-	return stat(secret->path, &st) == 0 &&
-		st.st_dev == secret->st.st_dev &&
-		st.st_ino == secret->st.st_ino &&
-		st.st_size == secret->st.st_size &&
-		st.st_mode == secret->st.st_mode &&
-		st.st_uid == secret->st.st_uid &&
-		st.st_mtim.tv_sec == secret->st.st_mtim.tv_sec &&
-		st.st_mtim.tv_nsec == secret->st.st_mtim.tv_nsec &&
-		st.st_ctim.tv_sec == secret->st.st_ctim.tv_sec &&
-		st.st_ctim.tv_nsec == secret->st.st_ctim.tv_nsec;
+	for (int i = 0; i < source->nfiles; i++)
+	{
+		if (stat(source->path[i], &st) != 0 || !is_same_file(&st, &source->st[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Reads a file, and notes it as one that the secret comes from.
+ */
+static CryptoSecret *
+read_file(const char *path, SecretSource *source, int elevel)
+{
+	/* a path too long for this is never found again, so it is read anew */
+	strlcpy(source->path[source->nfiles], path, MAXPGPATH);
+	return secret_file_read(path, &source->st[source->nfiles++], elevel);
 }
 
 static HeldSecret *
@@ -110,7 +140,7 @@ find_held(const char *kid, CryptoAlgorithm algorithm)
 		if (secret->used == 0 || secret->algorithm != algorithm ||
 			strcmp(secret->kid, kid) != 0)
 			continue;
-		if (is_unchanged(secret))
+		if (is_unchanged(&secret->source))
 			return secret;
 		drop_secret(secret);
 	}
@@ -124,49 +154,18 @@ find_held(const char *kid, CryptoAlgorithm algorithm)
 static bool
 decode_hmac(CryptoSecret *text_form, uint8 out[CRYPTO_HMAC_KEY_LEN])
 {
-	const uint8 *in = crypto_secret_data(text_form);
+	const char *in = (const char *) crypto_secret_data(text_form);
 	Size		len = crypto_secret_size(text_form) - 1;
-	uint32		bits = 0;
-	int			nbits = 0;
-	int			used = 0;
 
 	while (len > 0 && (in[len - 1] == '\n' || in[len - 1] == '\r' || in[len - 1] == ' '))
 		len--;
-	if (len != HMAC_TEXT_LEN)
-		return false;
-	for (Size i = 0; i < len; i++)
-	{
-		uint8		c = in[i];
-		int			value;
-
-		if (c >= 'A' && c <= 'Z')
-			value = c - 'A';
-		else if (c >= 'a' && c <= 'z')
-			value = c - 'a' + 26;
-		else if (c >= '0' && c <= '9')
-			value = c - '0' + 52;
-		else if (c == '-')
-			value = 62;
-		else if (c == '_')
-			value = 63;
-		else
-			return false;
-		bits = (bits << 6 | value) & 0xffff;
-		nbits += 6;
-		if (nbits >= 8 && used < CRYPTO_HMAC_KEY_LEN)
-		{
-			nbits -= 8;
-			out[used++] = bits >> nbits & 0xff;
-		}
-	}
-	/* the two bits that are left over */
-	return (bits & 3) == 0;
+	return len == HMAC_TEXT_LEN && base64url_decode(in, len, out);
 }
 
 static CryptoKey *
-hmac_from_file(const char *path, struct stat *st, int elevel)
+hmac_from_file(const char *path, SecretSource *source, int elevel)
 {
-	CryptoSecret *content = secret_file_read(path, st, elevel);
+	CryptoSecret *content = read_file(path, source, elevel);
 	CryptoSecret *secret;
 	CryptoKey  *key = NULL;
 
@@ -179,8 +178,8 @@ hmac_from_file(const char *path, struct stat *st, int elevel)
 		ereport(elevel,
 				(errcode(ERRCODE_CONFIG_FILE_ERROR),
 				 errmsg("secret key file \"%s\" is not an HMAC key", path),
-				 errdetail("It must hold 32 bytes in base64url: %d characters without padding.",
-						   HMAC_TEXT_LEN)));
+				 errdetail("It must hold %d bytes in base64url: %d characters without padding.",
+						   CRYPTO_HMAC_KEY_LEN, HMAC_TEXT_LEN)));
 	crypto_secret_free(secret);
 	crypto_secret_free(content);
 	return key;
@@ -197,9 +196,9 @@ report_bad_secret(const char *path, const char *reason, int elevel)
 }
 
 static CryptoKey *
-pem_from_file(const char *path, struct stat *st, int elevel)
+pem_from_file(const char *path, SecretSource *source, int elevel)
 {
-	CryptoSecret *content = secret_file_read(path, st, elevel);
+	CryptoSecret *content = read_file(path, source, elevel);
 	const char *reason = NULL;
 	CryptoKey  *key;
 
@@ -230,13 +229,10 @@ path_of_file_uri(const char *uri)
 	return uri;
 }
 
-/*
- * Where the URI names a file, *path and *st become that file's.
- */
 static CryptoKey *
-key_from_uri_file(char **path, struct stat *st, int elevel)
+key_from_uri_file(const char *path, SecretSource *source, int elevel)
 {
-	CryptoSecret *content = secret_file_read(*path, st, elevel);
+	CryptoSecret *content = read_file(path, source, elevel);
 	const char *reason = NULL;
 	const char *target;
 	CryptoKey  *key = NULL;
@@ -252,10 +248,7 @@ key_from_uri_file(char **path, struct stat *st, int elevel)
 
 	target = path_of_file_uri(uri);
 	if (target != NULL && target[0] == '/')
-	{
-		*path = pstrdup(target);
-		key = pem_from_file(*path, st, elevel);
-	}
+		key = pem_from_file(target, source, elevel);
 	else if (target != NULL || strchr(uri, ':') == NULL || strpbrk(uri, " \t\r\n") != NULL)
 		reason = "The file must hold one URI with its scheme, such as pkcs11: or file: and an absolute path.";
 	else
@@ -263,34 +256,47 @@ key_from_uri_file(char **path, struct stat *st, int elevel)
 	crypto_secret_free(content);
 
 	if (key == NULL && reason != NULL)
-		return report_bad_secret(*path, reason, elevel);
+		return report_bad_secret(path, reason, elevel);
 	return key;
 }
 
 /*
- * Reads a key's secret from the first of its files that is there.  *path is
- * the file to watch from then on.
+ * Is there anything of this name, be it a link to nowhere?
+ */
+static bool
+file_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 || errno != ENOENT;
+}
+
+/*
+ * Reads a key's secret from the first of its files that is there.
  */
 static CryptoKey *
-read_secret(const char *kid, CryptoAlgorithm algorithm, char **path, struct stat *st, int elevel)
+read_secret(const char *kid, CryptoAlgorithm algorithm, SecretSource *source, int elevel)
 {
+	char	   *path;
+
+	source->nfiles = 0;
 	if (!secret_directory_check(elevel))
 		return NULL;
 
 	if (algorithm == CRYPTO_HMAC_SHA256)
 	{
-		*path = secret_file_path(kid, SECRET_HMAC);
-		if (stat(*path, st) == 0 || errno != ENOENT)
-			return hmac_from_file(*path, st, elevel);
+		path = secret_file_path(kid, SECRET_HMAC);
+		if (file_exists(path))
+			return hmac_from_file(path, source, elevel);
 	}
 	else
 	{
-		*path = secret_file_path(kid, SECRET_PEM);
-		if (stat(*path, st) == 0 || errno != ENOENT)
-			return pem_from_file(*path, st, elevel);
-		*path = secret_file_path(kid, SECRET_URI);
-		if (stat(*path, st) == 0 || errno != ENOENT)
-			return key_from_uri_file(path, st, elevel);
+		path = secret_file_path(kid, SECRET_PEM);
+		if (file_exists(path))
+			return pem_from_file(path, source, elevel);
+		path = secret_file_path(kid, SECRET_URI);
+		if (file_exists(path))
+			return key_from_uri_file(path, source, elevel);
 	}
 
 	ereport(elevel,
@@ -309,9 +315,8 @@ CryptoKey *
 key_secret(const char *kid, CryptoAlgorithm algorithm, int elevel)
 {
 	HeldSecret *secret = find_held(kid, algorithm);
-	struct stat st;
+	SecretSource source;
 	CryptoKey  *key;
-	char	   *path;
 
 	if (secret != NULL)
 	{
@@ -319,7 +324,7 @@ key_secret(const char *kid, CryptoAlgorithm algorithm, int elevel)
 		return secret->key;
 	}
 
-	key = read_secret(kid, algorithm, &path, &st, elevel);
+	key = read_secret(kid, algorithm, &source, elevel);
 	if (key == NULL)
 		return NULL;
 
@@ -334,11 +339,9 @@ key_secret(const char *kid, CryptoAlgorithm algorithm, int elevel)
 		drop_secret(secret);
 	crypto_key_keep(key);
 	strlcpy(secret->kid, kid, sizeof(secret->kid));
-	strlcpy(secret->path, path, sizeof(secret->path));
 	secret->algorithm = algorithm;
-	secret->st = st;
+	secret->source = source;
 	secret->key = key;
 	secret->used = ++uses;
-	pfree(path);
 	return key;
 }

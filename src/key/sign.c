@@ -66,19 +66,6 @@ bytea_span(bytea *bytes)
 }
 
 /*
- * The whole second at or before a timestamp, since 1970.
- */
-static int64
-date_from_timestamp(TimestampTz at)
-{
-	int64		seconds = at / USECS_PER_SEC;
-
-	if (at % USECS_PER_SEC < 0)
-		seconds--;
-	return seconds + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
-}
-
-/*
  * Sets nbf and exp.  A token's dates are whole seconds, so both bounds are
  * rounded down: a token that is to be valid from now on is valid now, and
  * none is valid for longer than was said.
@@ -102,14 +89,14 @@ set_dates(CwtClaims *claims, RangeType *range)
 	{
 		TimestampTz from = DatumGetTimestampTz(lower.val) + (lower.inclusive ? 0 : 1);
 
-		claims->nbf = date_from_timestamp(from);
+		claims->nbf = token_date(from);
 		claims->present |= CWT_HAS_NBF;
 	}
 	if (!upper.infinite && !TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(upper.val)))
 	{
 		TimestampTz until = DatumGetTimestampTz(upper.val) + (upper.inclusive ? 1 : 0);
 
-		claims->exp = date_from_timestamp(until);
+		claims->exp = token_date(until);
 		claims->present |= CWT_HAS_EXP;
 	}
 
@@ -192,7 +179,7 @@ anshim_sign(PG_FUNCTION_ARGS)
 	key = key_for_signing(VARDATA_ANY(kid), VARSIZE_ANY_EXHDR(kid));
 	claims.present |= CWT_HAS_ISS | CWT_HAS_IAT;
 	claims.iss = text_span(key->issuer, key->issuer_len);
-	claims.iat = date_from_timestamp(GetCurrentTimestamp());
+	claims.iat = token_date(GetCurrentTimestamp());
 	PG_RETURN_TOKEN_P(make_token(key, &claims));
 }
 
@@ -236,7 +223,7 @@ anshim_issue_pass(PG_FUNCTION_ARGS)
 	values[0] = CStringGetTextDatum(key->kid);
 	values[1] = PointerGetDatum(id);
 	values[2] = PG_GETARG_DATUM(1);
-	values[3] = TimestampTzGetDatum(timestamp_from_date(claims.exp));
+	values[3] = TimestampTzGetDatum(token_timestamp(claims.exp));
 	SPI_connect();
 	spi_run("INSERT INTO anshim.pass (kid, id, subject, expires_at) VALUES ($1, $2, $3, $4)",
 			lengthof(types), types, values, NULL, SPI_OK_INSERT);

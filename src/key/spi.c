@@ -28,8 +28,14 @@ spi_run(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls
 {
 	int			result = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
 
-	if (result != expected)
+	if (result < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));
+	if (result != expected)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a rule has put something else in the place of a statement"),
+				 errdetail("The statement is: %s", sql),
+				 errhint("Drop the rule of that table.")));
 }
 
 Datum

@@ -17,8 +17,9 @@
 extern void spi_refuse_null(FunctionCallInfo fcinfo, int argument, const char *name);
 
 /*
- * Runs one statement between SPI_connect() and SPI_finish(); it must be of
- * the kind that `expected` says: SPI_OK_INSERT or the like.
+ * Runs one statement between SPI_connect() and SPI_finish(), of the kind that
+ * `expected` says: SPI_OK_INSERT or the like.  A rule that makes something
+ * else of it is an error.
  */
 extern void spi_run(const char *sql, int nargs, Oid *types, Datum *values,
 					const char *nulls, int expected);

@@ -60,13 +60,6 @@ verdict_name(Verdict verdict)
 	return verdict_names[verdict];
 }
 
-TimestampTz
-timestamp_from_date(int64 date)
-{
-	return (date - (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY) *
-		USECS_PER_SEC;
-}
-
 /*
  * The digest by which a token under a key is remembered.
  */
@@ -209,9 +202,9 @@ token_verdict(const Token *token, const Cwt *cwt, TimestampTz at, Key **key_out)
 		return VERDICT_KEY_REVOKED;
 	if (!key_is_valid(key, at))
 		return VERDICT_KEY_NOT_VALID;
-	if (cwt->claims.present & CWT_HAS_NBF && at < timestamp_from_date(cwt->claims.nbf))
+	if (cwt->claims.present & CWT_HAS_NBF && at < token_timestamp(cwt->claims.nbf))
 		return VERDICT_NOT_YET_VALID;
-	if (cwt->claims.present & CWT_HAS_EXP && at >= timestamp_from_date(cwt->claims.exp))
+	if (cwt->claims.present & CWT_HAS_EXP && at >= token_timestamp(cwt->claims.exp))
 		return VERDICT_EXPIRED;
 	return VERDICT_VALID;
 }

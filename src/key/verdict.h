@@ -32,7 +32,4 @@ typedef enum Verdict
 extern Verdict token_verdict(const Token *token, const Cwt *cwt, TimestampTz at, Key **key);
 extern const char *verdict_name(Verdict verdict);
 
-/* A claim's date as a timestamp. */
-extern TimestampTz timestamp_from_date(int64 date);
-
 #endif							/* ANSHIM_VERDICT_H */

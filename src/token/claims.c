@@ -36,6 +36,7 @@
 #include "utils/numeric.h"
 
 #include "compat.h"
+#include "token/base64url.h"
 #include "token/token.h"
 
 /* Names that RFC 8392 or anshim gives to claims. */
@@ -164,22 +165,11 @@ set_bignum(JsonbValue *value, ByteSpan bytes, bool negative)
 static void
 set_base64url(JsonbValue *value, ByteSpan bytes)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	char	   *s = palloc(bytes.len / 3 * 4 + 4);
-	char	   *p = s;
-	uint32		bits = 0;
-	int			count = 0;
+	size_t		len = BASE64URL_ENCODED_LEN(bytes.len);
+	char	   *s = palloc(len + 1);
 
-	for (size_t i = 0; i < bytes.len; i++)
-	{
-		bits = bits << 8 | bytes.data[i];
-		for (count += 8; count >= 6; count -= 6)
-			*p++ = alphabet[bits >> (count - 6) & 0x3f];
-	}
-	if (count > 0)
-		*p++ = alphabet[bits << (6 - count) & 0x3f];
-	set_string(value, s, (size_t) (p - s));
+	base64url_encode(bytes.data, bytes.len, s);
+	set_string(value, s, len);
 }
 
 static void

@@ -96,6 +96,22 @@ token_read(const Token *token, Cwt *out)
 						   (size_t) VARSIZE_ANY_EXHDR(token))));
 }
 
+TimestampTz
+token_timestamp(int64 date)
+{
+	return (date - UNIX_TO_PG_SECONDS) * USECS_PER_SEC;
+}
+
+int64
+token_date(TimestampTz at)
+{
+	int64		seconds = at / USECS_PER_SEC;
+
+	if (at % USECS_PER_SEC < 0)
+		seconds--;
+	return seconds + UNIX_TO_PG_SECONDS;
+}
+
 char *
 token_text(const Token *token, size_t *len)
 {
@@ -275,13 +291,6 @@ anshim_issuer(PG_FUNCTION_ARGS)
 		PG_RETURN_TEXT_P(cstring_to_text(s));
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(utf8,
 											  (int) cwt.claims.iss.len));
-}
-
-/* A NumericDate in range as a timestamptz. */
-static TimestampTz
-token_timestamp(int64 date)
-{
-	return (date - UNIX_TO_PG_SECONDS) * USECS_PER_SEC;
 }
 
 PG_FUNCTION_INFO_V1(anshim_valid);

@@ -14,6 +14,7 @@
 #ifndef ANSHIM_TOKEN_H
 #define ANSHIM_TOKEN_H
 
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 
 #include "token/cwt.h"
@@ -37,6 +38,13 @@ extern void token_read(const Token *token, Cwt *out);
 
 /* A token of these bytes, in the current context; an error if they are none. */
 extern Token *token_make(const uint8 *bytes, size_t len);
+
+/*
+ * Dates in tokens are whole seconds since 1970: the timestamp of one that is
+ * in range, and the date at or before a finite timestamp.
+ */
+extern TimestampTz token_timestamp(int64 date);
+extern int64 token_date(TimestampTz at);
 
 /* The text form, without a trailing NUL; its length goes to *len. */
 extern char *token_text(const Token *token, size_t *len);

@@ -10,7 +10,7 @@ cc=${CC:-gcc}
 
 "$cc" -std=gnu11 -g -O1 -Wall -Wextra -Wshadow -Werror -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -Isrc -o "$out/token_test" test/unit/token_test.c \
-	src/token/{base45,cbor,cose,cwt,fault}.c -lm
+	src/token/{base45,base64url,cbor,cose,cwt,fault}.c -lm
 
 # field FILE NAME: the first string of this name in a JSON file
 field() { sed -n "s/.*\"$2\" *: *\"\([^\"]*\)\".*/\1/p" "$1" | head -n 1; }

@@ -146,6 +146,15 @@ SELECT anshim.sign('door', subject => :'ann') AS phone3 \gset
 SELECT anshim.check_in('"My Log"', :'phone3', venue => :'cafe', at => '2026-01-01');
 DROP TRIGGER drop_row ON "My Log";
 SELECT anshim.check_in('"My Log"', :'phone3', venue => :'cafe', at => '2026-01-01') IS NOT NULL AS not_taken_before;
+-- so is a rule, whatever it does instead, on the log and on our own tables
+CREATE RULE instead AS ON INSERT TO "My Log" DO INSTEAD NOTHING;
+SELECT anshim.check_in('"My Log"', :'poster', :'ann', at => '2026-01-01');
+CREATE OR REPLACE RULE instead AS ON INSERT TO "My Log" DO INSTEAD SELECT 1;
+SELECT anshim.check_in('"My Log"', :'poster', :'ann', at => '2026-01-01');
+DROP RULE instead ON "My Log";
+CREATE RULE instead AS ON INSERT TO anshim.pass DO INSTEAD NOTHING;
+SELECT anshim.issue_pass('door', :'ben', tstzrange(now(), now() + interval '5 minutes'));
+DROP RULE instead ON anshim.pass;
 ALTER TABLE "My Log" DROP COLUMN source;
 SELECT anshim.check_in('"My Log"', :'poster', :'ann', at => '2026-01-01');
 

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "token/base45.h"
+#include "token/base64url.h"
 
 static int	checks = 0;
 static int	failures = 0;
@@ -180,6 +181,59 @@ test_base45(void)
 			CHECK(accepted == (a - '0' <= 255 % 45 ? 6 : 5) || accepted == 6,
 				  "%c begins %d pairs", a, accepted);
 	}
+}
+
+/*
+ * base64url
+ */
+
+static void
+base64url_case(const char *plain, const char *text)
+{
+	char		encoded[64];
+	uint8		decoded[64];
+	size_t		len = strlen(plain);
+
+	CHECK(BASE64URL_ENCODED_LEN(len) == strlen(text), "length of \"%s\"", text);
+	CHECK(BASE64URL_DECODED_LEN(strlen(text)) == len, "length of \"%s\"", plain);
+	memset(encoded, '!', sizeof(encoded));
+	base64url_encode((const uint8 *) plain, len, encoded);
+	CHECK(memcmp(encoded, text, strlen(text)) == 0, "encoding of \"%s\"", plain);
+	CHECK(encoded[strlen(text)] == '!', "\"%s\" is encoded too long", plain);
+	CHECK(base64url_decode(text, strlen(text), decoded) &&
+		  memcmp(decoded, plain, len) == 0, "decoding of \"%s\"", text);
+}
+
+static void
+base64url_refused(const char *text)
+{
+	uint8		decoded[64];
+
+	CHECK(!base64url_decode(text, strlen(text), decoded), "\"%s\" is taken", text);
+}
+
+static void
+test_base64url(void)
+{
+	/* RFC 4648, section 10, without the padding; and its two own digits */
+	base64url_case("", "");
+	base64url_case("f", "Zg");
+	base64url_case("fo", "Zm8");
+	base64url_case("foo", "Zm9v");
+	base64url_case("foob", "Zm9vYg");
+	base64url_case("fooba", "Zm9vYmE");
+	base64url_case("foobar", "Zm9vYmFy");
+	base64url_case("\xfb\xff\xbf", "-_-_");
+
+	/* a character too many, bits that stand for nothing, other alphabets */
+	base64url_refused("Z");
+	base64url_refused("Zm9vY");
+	base64url_refused("Zh");
+	base64url_refused("Zm9");
+	base64url_refused("Zg==");
+	base64url_refused("+/+/");
+	base64url_refused("Zm9v\n");
+	base64url_refused("Zm 9");
 }
 
 /*
@@ -966,6 +1020,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	test_base45();
+	test_base64url();
 	test_items(argv[1]);
 	test_floats();
 	test_utf8();
