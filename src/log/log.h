@@ -31,6 +31,8 @@ typedef struct Segment
 	int64		first_seq;
 	int64		last_seq;
 	int64		first_index;	/* of its first leaf in the tree */
+	uint8		last_hash[LINK_HASH_LEN];	/* of its last link, which stands for
+											 * all before it in the strand */
 } Segment;
 
 /* Blocks with numbers in [first, last], and their segments in the order of the tree. */
@@ -51,6 +53,22 @@ typedef struct LogReader LogReader;
 extern LogReader *log_reader_begin(Chain *chain, Snapshot snapshot);
 extern bool log_fetch(void *reader, int level, int64 index, MerkleHash hash);
 extern void log_reader_end(LogReader *reader);
+
+/*
+ * A node as it is stored: in a tile (level 8, 16, ...), or as one that expire()
+ * kept.  Nothing is computed.
+ */
+extern bool log_stored(LogReader *reader, int level, int64 index, MerkleHash hash);
+
+/* The root of the block that ends at this size; false if none does. */
+extern bool log_block_of_size(const pg_uuid_t *chain, int64 size, Snapshot snapshot,
+							  MerkleHash root);
+
+/*
+ * Size and root of the checkpoint that was signed last, by the file in
+ * anshim.head_directory; false if there is none.
+ */
+extern bool log_head(const Chain *chain, int64 *size, MerkleHash root);
 
 /* The compact range [0, size) as the log keeps it, to go on from there. */
 extern bool log_range(LogReader *reader, int64 size, MerkleRange *range);
