@@ -15,13 +15,13 @@
 #include "merkle.h"
 
 /* A row of anshim.block: one sealing. */
-typedef struct Block
+typedef struct LogBlock
 {
 	int64		number;			/* from 1 */
 	int64		size;			/* leaves in the tree after it */
 	MerkleHash	root;
 	TimestampTz sealed_at;
-} Block;
+} LogBlock;
 
 /* A row of anshim.segment: what a block took of one strand. */
 typedef struct Segment
@@ -36,12 +36,12 @@ typedef struct Segment
 } Segment;
 
 /* Blocks with numbers in [first, last], and their segments in the order of the tree. */
-extern Block *log_blocks(const pg_uuid_t *chain, int64 first, int64 last, Snapshot snapshot, int *n);
+extern LogBlock *log_blocks(const pg_uuid_t *chain, int64 first, int64 last, Snapshot snapshot, int *n);
 extern Segment *log_segments(const pg_uuid_t *chain, int64 first_block, int64 last_block,
 							 Snapshot snapshot, int64 *n);
 
 /* The newest block; false if nothing is sealed. */
-extern bool log_last_block(const pg_uuid_t *chain, Snapshot snapshot, Block *block);
+extern bool log_last_block(const pg_uuid_t *chain, Snapshot snapshot, LogBlock *block);
 
 /*
  * Any complete node of the tree, from where it is: a tile, what expire() kept,
