@@ -39,6 +39,8 @@ OBJS = \
 	src/key/sign.o \
 	src/key/spi.o \
 	src/key/verdict.o \
+	src/purpose/purpose.o \
+	src/purpose/record.o \
 	src/token/base45.o \
 	src/token/base64url.o \
 	src/token/cbor.o \

@@ -210,26 +210,12 @@ CREATE FUNCTION anshim.create_venues(name pg_catalog.text) RETURNS pg_catalog.re
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 10000
 AS $$
 DECLARE
-	parts pg_catalog.text[] := pg_catalog.parse_ident(name);
 	postgis pg_catalog.name := nspname FROM pg_catalog.pg_extension e
 		JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
 		WHERE extname OPERATOR(pg_catalog.=) 'postgis';
-	venues pg_catalog.text;
+	venues pg_catalog.text := anshim.new_table_name(name);
 	place pg_catalog.text;
 BEGIN
-	IF pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 1 THEN
-		IF pg_catalog.current_schema() IS NULL THEN
-			RAISE EXCEPTION 'no schema has been selected to create in'
-				USING ERRCODE = 'invalid_schema_name', HINT = 'Write the name with its schema.';
-		END IF;
-		venues := pg_catalog.format('%I.%I', pg_catalog.current_schema(), parts[1]);
-	ELSIF pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 2 THEN
-		venues := pg_catalog.format('%I.%I', parts[1], parts[2]);
-	ELSE
-		RAISE EXCEPTION 'invalid name of a table: %', pg_catalog.quote_nullable(name)
-			USING ERRCODE = 'invalid_name', HINT = 'Write the name, perhaps with its schema.';
-	END IF;
-
 	IF postgis IS NOT NULL THEN
 		place := pg_catalog.format('location %I.geography(Point, 4326)', postgis);
 	ELSE

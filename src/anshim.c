@@ -16,6 +16,7 @@
 
 #include "compat.h"
 #include "key/key.h"
+#include "purpose/purpose.h"
 #include "visits/memory.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -41,5 +42,6 @@ _PG_init(void)
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 	key_define_settings();
+	purpose_define_settings();
 	MarkGUCPrefixReserved("anshim");
 }

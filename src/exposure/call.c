@@ -40,6 +40,7 @@ call_begin(Call *call, FunctionCallInfo fcinfo, const char *function,
 	call->shift = PG_NARGS() - nargs;
 	call->result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Assert(call->shift == 0 || call->shift == 1);
+	call->look = purpose_begin(fcinfo, function);
 
 	call->relid = DatumGetObjectId(call_argument(call, 0, "visits"));
 	call->keys_are_array = strcmp(keys, "cases") == 0;
@@ -248,4 +249,10 @@ call_row(Call *call, const Datum *values, const bool *nulls)
 		MemoryContextReset(call->row_context);
 		CHECK_FOR_INTERRUPTS();
 	}
+}
+
+void
+call_end(Call *call)
+{
+	purpose_end(call->look, call->rows);
 }

@@ -19,6 +19,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 
+#include "purpose/purpose.h"
 #include "trace.h"
 
 typedef struct Call
@@ -34,6 +35,7 @@ typedef struct Call
 	ReturnSetInfo *result;
 	MemoryContext row_context;	/* for the values of a few rows */
 	int			rows;
+	Look	   *look;			/* to be recorded, or NULL */
 } Call;
 
 /*
@@ -66,5 +68,8 @@ extern void call_add_cases(const Call *call, Trace *trace, Span during, int plac
 /* Prepare to return rows, and return one. */
 extern void call_begin_rows(Call *call);
 extern void call_row(Call *call, const Datum *values, const bool *nulls);
+
+/* End the call: from here on its rows may be shown. */
+extern void call_end(Call *call);
 
 #endif							/* ANSHIM_CALL_H */

@@ -96,6 +96,7 @@ anshim_contacts(PG_FUNCTION_ARGS)
 	trace->source->visits_at_venues(trace->source, trace->questions, trace->nquestions,
 									take_visits, &contacts);
 	trace_end(trace);
+	call_end(&contacts.call);
 	return (Datum) 0;
 }
 

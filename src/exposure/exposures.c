@@ -59,6 +59,7 @@ anshim_exposures(PG_FUNCTION_ARGS)
 	trace = run_trace(&call, false);
 	return_exposures(&call, trace);
 	trace_end(trace);
+	call_end(&call);
 	return (Datum) 0;
 }
 
@@ -76,6 +77,7 @@ anshim_exposure_paths(PG_FUNCTION_ARGS)
 	trace = run_trace(&call, false);
 	return_paths(&call, trace);
 	trace_end(trace);
+	call_end(&call);
 	return (Datum) 0;
 }
 
@@ -93,6 +95,7 @@ anshim_sources(PG_FUNCTION_ARGS)
 	trace = run_trace(&call, true);
 	return_exposures(&call, trace);
 	trace_end(trace);
+	call_end(&call);
 	return (Datum) 0;
 }
 

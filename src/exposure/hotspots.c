@@ -109,6 +109,7 @@ anshim_hotspots(PG_FUNCTION_ARGS)
 	count_visitors(&hotspots);
 	return_spots(&hotspots);
 	trace_end(trace);
+	call_end(&hotspots.call);
 	return (Datum) 0;
 }
 
