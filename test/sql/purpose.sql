@@ -104,8 +104,16 @@ ALTER FUNCTION public.trace(text) OWNER TO regress_purpose_tracer;
 SET anshim.purpose = 'through a function';
 SELECT trace('Ann');
 \c - postgres
-SELECT looked_by, acting_as, function, purpose, row_count, jsonb_pretty(arguments) AS arguments
+SELECT function, arguments ->> 'visits' AS visits, arguments ->> 'during' AS during, arguments ->> 'linger' AS linger,
+	arguments ->> 'within' AS within, arguments -> 'venue_type' AS venue_type, arguments -> 'degrees' AS degrees,
+	arguments ->> 'case_periods' AS case_periods
 FROM audit.look WHERE purpose = 'outbreak 7' ORDER BY looked_at LIMIT 3;
+-- None is left out.
+SELECT l.function, count(*) AS arguments
+FROM (SELECT * FROM audit.look ORDER BY looked_at LIMIT 7) AS l, jsonb_object_keys(l.arguments) AS argument
+GROUP BY l.looked_at, l.function
+EXCEPT
+SELECT proname, pronargs FROM pg_proc WHERE pronamespace = 'anshim'::regnamespace;
 SELECT looked_by, acting_as, function, purpose, row_count, arguments ->> 'visits' AS visits,
 	coalesce(arguments ->> 'case_subject', arguments ->> 'cases') AS cases,
 	looked_at BETWEEN now() - interval '10 min' AND now() AS just_now
