@@ -4,7 +4,8 @@
 //   interop.mjs make FOLDER    writes to FOLDER/theirs.hmac a secret, and prints
 //                              tokens of its own, a JSON object a line
 //   interop.mjs check          reads tokens of anshim, a JSON object a line, and
-//                              exits with 1 if anything about one is not right
+//                              exits with 1 if anything about one is not right;
+//                              shown.mjs, beside it, is the verifier of the docs
 
 import { createPublicKey, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -64,7 +65,7 @@ async function make(folder) {
 }
 
 async function checkOne(line) {
-  const { token, claims, algorithm, kid, key } = JSON.parse(line);
+  const { token, text, claims, algorithm, kid, key } = JSON.parse(line);
   const bytes = Buffer.from(token, 'hex');
   const raw = Buffer.from(key, 'hex');
   const mac = algorithm === 'HMAC 256/256';
@@ -85,6 +86,14 @@ async function checkOne(line) {
   const other = Kind.decode(bytes);
   other.payload = Buffer.concat([Buffer.from(other.payload).subarray(0, -1), Buffer.from([other.payload.at(-1) ^ 1])]);
   await rejects(other.verify(verifier));
+
+  if (!mac) {
+    const { verify } = await import('./shown.mjs');
+    deepStrictEqual(claimsJson(await verify(text, kid, raw)), claims);
+    await rejects(verify(text, 'another', raw));
+    await rejects(verify(text, kid, randomBytes(32)));
+    await rejects(verify(text.slice(0, -3) + (text.endsWith('000') ? '100' : '000'), kid, raw));
+  }
 }
 
 if (process.argv[2] === 'make') {

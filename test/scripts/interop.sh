@@ -19,6 +19,9 @@ done
 
 out=${TEST_TMP:-$(mktemp -d)}
 cp test/interop/*.json test/interop/interop.mjs "$out"
+# the verifier that docs/tokens.md shows
+# shellcheck disable=SC2016 # nothing is to be expanded
+sed -n '/^```js$/,/^```$/{/^```/!p}' docs/tokens.md >"$out/shown.mjs"
 (cd "$out" && npm install --omit=optional --ignore-scripts --no-audit --no-fund) >"$out/npm.log" 2>&1 || {
 	tail -n 5 "$out/npm.log"
 	echo "npm cannot fetch what package-lock.json names"
@@ -73,7 +76,7 @@ sql -c "SELECT anshim.generate_key('ours', 'Gesundheitsamt Tübingen')" >"$out/o
 sql -c "SELECT anshim.generate_key('ours-mac', 'ours', 'HMAC 256/256')" >/dev/null
 secret=$(base64 -d <<<"$(tr -- '-_' '+/' <"$keys/ours-mac.hmac" | tr -d '\n')=" | od -An -v -tx1 | tr -d ' \n')
 sql -v secret="$secret" >"$out/ours.json" <<'EOF'
-SELECT jsonb_build_object('token', encode(token::bytea, 'hex'), 'claims', anshim.claims(token), 'kid', kid, 'algorithm', algorithm,
+SELECT jsonb_build_object('token', encode(token::bytea, 'hex'), 'text', token, 'claims', anshim.claims(token), 'kid', kid, 'algorithm', algorithm,
 	'key', coalesce(encode(public_key, 'hex'), :'secret'))
 FROM anshim.key,
 	(VALUES (NULL, NULL, NULL),

@@ -8,7 +8,8 @@
 # what psql prints, errors included, but for blanks at line ends.  A block
 # without one must just not fail.  --write puts into the page what was printed.
 #
-# The server is the one that libpq's environment variables name.
+# The server is the one that libpq's environment variables name; KEY_DIRECTORY
+# is where its anshim.key_directory is to be, if a page needs one.
 
 use strict;
 use warnings;
@@ -95,6 +96,7 @@ sub check_page
 	die "$page has no SQL\n" unless @blocks;
 	die "$page: a block is fenced as neither ```sql nor ```sql last\n" if $text =~ /^```sql(?!( last)?[ ]*$)/m;
 	system('createdb', $database) == 0 or die "cannot create a database\n";
+	run($database, "ALTER DATABASE $database SET anshim.key_directory = '$ENV{KEY_DIRECTORY}'") if $ENV{KEY_DIRECTORY};
 
 	foreach my $block ((grep { !$_->{last} } @blocks), (grep { $_->{last} } @blocks))
 	{
