@@ -125,7 +125,8 @@ COMMENT ON FUNCTION anshim.claims(anshim.token) IS 'all claims of the token, unk
 --| ## Order and equality
 --|
 --| Tokens are compared by their bytes: equal tokens are the same token, and their order means nothing else. B-tree and hash indexes,
---| `DISTINCT`, `GROUP BY`, merge and hash joins all work.
+--| `DISTINCT`, `GROUP BY`, merge and hash joins all work. The operators lie in schema `anshim`: have it on your `search_path`, or write
+--| `pass OPERATOR(anshim.=) $1`.
 CREATE FUNCTION anshim.token_eq(anshim.token, anshim.token) RETURNS boolean
 AS 'MODULE_PATHNAME', 'anshim_token_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION anshim.token_eq(anshim.token, anshim.token) IS 'implementation of = operator';

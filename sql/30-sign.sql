@@ -114,7 +114,8 @@ COMMENT ON FUNCTION anshim.forget_passes(pg_catalog.int8) IS 'forgets expired pa
 REVOKE ALL ON FUNCTION anshim.forget_passes(pg_catalog.int8) FROM PUBLIC;
 
 --| `anshim.issue_pass(kid, subject, valid, venue => NULL)` → `token`: a visitor's pass without the visitor in it, perhaps for one venue only. `valid`
---| must have an end; let it be near. Two passes of one visitor cannot be told from those of two. Needs the grant of `EXECUTE`.
+--| must have an end; let it be near. Two passes of one visitor cannot be told from those of two, as long as their times do not tell: give all visitors'
+--| passes the same ones, such as `tstzrange(t, t + '30 minutes')` with `t = date_bin('15 minutes', now(), '2000-01-01')`. Needs the grant of `EXECUTE`.
 CREATE FUNCTION anshim.issue_pass(kid pg_catalog.text, subject pg_catalog.uuid, valid pg_catalog.tstzrange,
 	venue pg_catalog.uuid DEFAULT NULL) RETURNS anshim.token
 AS 'MODULE_PATHNAME', 'anshim_issue_pass' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000

@@ -44,7 +44,8 @@ REVOKE ALL ON FUNCTION anshim.take_pass(pg_catalog.uuid, pg_catalog.text, pg_cat
 --| `anshim.check_in(visits, pass, subject => NULL, venue => NULL, at => now())` → `uuid`: writes the beginning of a visit, and returns the new row's id.
 --|
 --| The pass is judged as by `anshim.verdict(pass, at)`. A refused one raises `28000` with the verdict, one that was used at this venue before `23505`,
---| and nothing is written. What both the pass and the call say must agree.
+--| and nothing is written. What both the pass and the call say must agree. A visitor's pass is to be reported before it expires: whose it
+--| is, is forgotten then, and one for a single venue cannot be told any more from that venue's own.
 CREATE FUNCTION anshim.check_in(visits pg_catalog.regclass, pass anshim.token, subject pg_catalog.uuid DEFAULT NULL,
 	venue pg_catalog.uuid DEFAULT NULL, at pg_catalog.timestamptz DEFAULT pg_catalog.now()) RETURNS pg_catalog.uuid
 AS 'MODULE_PATHNAME', 'anshim_check_in' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
