@@ -41,6 +41,8 @@ OBJS = \
 	src/key/verdict.o \
 	src/purpose/purpose.o \
 	src/purpose/record.o \
+	src/log/merkle.o \
+	src/log/note.o \
 	src/token/base45.o \
 	src/token/base64url.o \
 	src/token/cbor.o \

@@ -160,6 +160,7 @@ need() {
 	fi
 
 	"$PG_CONFIG" --pgxs >/dev/null || die "$PG_CONFIG does not work"
+	export PG_CONFIG
 	MAJOR=$("$PG_CONFIG" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 	BINDIR=$("$PG_CONFIG" --bindir)
 	PKGLIBDIR=$("$PG_CONFIG" --pkglibdir)

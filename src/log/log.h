@@ -31,8 +31,8 @@ typedef struct Segment
 	int64		first_seq;
 	int64		last_seq;
 	int64		first_index;	/* of its first leaf in the tree */
-	uint8		last_hash[LINK_HASH_LEN];	/* of its last link, which stands for
-											 * all before it in the strand */
+	uint8		last_hash[LINK_HASH_LEN];	/* of its last link, which stands
+											 * for all before it in the strand */
 } Segment;
 
 /* Blocks with numbers in [first, last], and their segments in the order of the tree. */

@@ -56,7 +56,10 @@ extern void merkle_range_init(MerkleRange *range, int64 from);
 extern void merkle_range_add_leaf(MerkleRange *range, const MerkleHash leaf,
 								  MerkleSink sink, void *arg);
 
-/* Add what follows; false if next->from is not range->to. */
+/*
+ * Add what follows; false if next->from is not range->to.  The sink is told of
+ * the nodes that merging brings about, not of those that were there.
+ */
 extern bool merkle_range_merge(MerkleRange *range, const MerkleRange *next,
 							   MerkleSink sink, void *arg);
 
@@ -82,7 +85,11 @@ extern bool merkle_consistency_path(int64 old_size, int64 size, MerkleFetch fetc
 /* The root of the first `size` leaves. */
 extern bool merkle_root(int64 size, MerkleFetch fetch, void *arg, MerkleHash root);
 
-/* Verifiers: RFC 9162, sections 2.1.3.2 and 2.1.4.2; false for whatever is not exactly right. */
+/*
+ * Verifiers: RFC 9162, sections 2.1.3.2 and 2.1.4.2; false for whatever is not
+ * exactly right, a consistency with no leaves (old_size 0) included, which
+ * says nothing.
+ */
 extern bool merkle_verify_inclusion(const MerkleHash leaf, int64 index, int64 size,
 									const MerkleHash *path, int n, const MerkleHash root);
 extern bool merkle_verify_consistency(int64 old_size, int64 size, const MerkleHash old_root,
