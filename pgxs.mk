@@ -66,6 +66,7 @@ OBJS = \
 	src/visits/log_record.o \
 	src/visits/log_stay.o \
 	src/visits/memory.o \
+	src/visits/sql_source.o \
 	src/visits/visibility.o \
 	src/visits/track.o
 

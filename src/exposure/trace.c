@@ -60,7 +60,7 @@ trace_begin(VisitLog *log, const TraceRules *rules)
 	trace->memory = memory;
 	trace->rules = *rules;
 	trace->log = log;
-	trace->source = btree_source_create(memory, log);
+	trace->source = visit_source_create(memory, log);
 	if (rules->within > 0)
 		trace->proximity = proximity_open(memory, log, rules->within);
 	store_init(&trace->records, memory, sizeof(Record));

@@ -19,16 +19,13 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "compat.h"
@@ -58,24 +55,9 @@ typedef struct Answers
 
 /* The operator that tells venues apart, with its schema */
 static char *
-equality_operator(const IdentType *type)
-{
-	Oid			opno = lookup_type_cache(type->typid, TYPECACHE_EQ_OPR)->eq_opr;
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(opno));
-	Form_pg_operator operator = (Form_pg_operator) GETSTRUCT(tuple);
-	char	   *name;
-
-	name = psprintf("OPERATOR(%s.%s)",
-					quote_identifier(get_namespace_name(operator->oprnamespace)),
-					NameStr(operator->oprname));
-	ReleaseSysCache(tuple);
-	return name;
-}
-
-static char *
 neighbours_query(const VenuesTable *table, const IdentType *venue)
 {
-	const char *equals = equality_operator(venue);
+	const char *equals = ident_equality_operator(venue);
 	StringInfoData query;
 
 	initStringInfo(&query);
@@ -161,32 +143,6 @@ proximity_open(Memory *memory, const VisitLog *log, double within)
 	return proximity;
 }
 
-/* A venue in the trace's memory */
-static Ident
-keep_venue(Proximity *proximity, Datum value)
-{
-	const IdentType *type = &proximity->venue;
-	MemoryContext caller;
-	Ident		ident;
-
-	if (type->class != IDENT_FIXED && !type->typbyval)
-	{
-		Size		size;
-		void	   *copy;
-
-		if (type->typlen == -1)
-			value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(value));
-		size = datumGetSize(value, type->typbyval, type->typlen);
-		copy = memory_alloc(proximity->memory, size, 1);
-		memcpy(copy, DatumGetPointer(value), size);
-		value = PointerGetDatum(copy);
-	}
-	caller = MemoryContextSwitchTo(proximity->memory->context);
-	ident = ident_from_datum(type, value);
-	MemoryContextSwitchTo(caller);
-	return ident;
-}
-
 static void
 keep_batch(Proximity *proximity, SPITupleTable *batch, uint64 n, Answers *answers)
 {
@@ -199,7 +155,7 @@ keep_batch(Proximity *proximity, SPITupleTable *batch, uint64 n, Answers *answer
 
 		heap_deform_tuple(batch->vals[i], batch->tupdesc, values, nulls);
 		neighbour->venue = (int32) DatumGetInt64(values[0]) - 1;
-		neighbour->other = keep_venue(proximity, values[1]);
+		neighbour->other = ident_keep(proximity->memory, &proximity->venue, values[1]);
 		/* Distances on the earth are compared with some tolerance. */
 		neighbour->metres = Min(DatumGetFloat8(values[2]), proximity->within);
 	}

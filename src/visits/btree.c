@@ -14,7 +14,7 @@
  * visit's end, the latest check-out, is then among the long ones.
  *
  * Leaf tables are read one after another, and opened when they are first
- * needed.
+ * needed.  What is no local heap is left to sql_source.c.
  *
  * Locking: none beyond visit_log_open()'s, and a pin on one leaf page at a
  * time.
@@ -30,6 +30,7 @@
 #include "utils/snapmgr.h"
 
 #include "btree_page.h"
+#include "sql_source.h"
 
 /* Questions that are turned into ranges at a time. */
 #define QUESTION_BATCH 8192
@@ -56,7 +57,8 @@ typedef struct BtreeSource
 {
 	VisitSource base;
 	Memory	   *memory;
-	PartReaders *parts;			/* beside log->parts */
+	PartReaders *parts;			/* beside the local ones of log->parts */
+	SqlSource  *in_sql;			/* for the others; NULL if there are none */
 	RangeList	main;			/* of the index over all visits */
 	RangeList	lasting;		/* of that over the long ones */
 } BtreeSource;
@@ -98,7 +100,7 @@ static void finish_visit(VisitJoiner *joiner);
 static void hand_over(VisitJoiner *joiner);
 
 VisitSource *
-btree_source_create(Memory *memory, const VisitLog *log)
+visit_source_create(Memory *memory, const VisitLog *log)
 {
 	BtreeSource *source = memory_alloc_zero(memory, 1, sizeof(BtreeSource));
 
@@ -107,7 +109,9 @@ btree_source_create(Memory *memory, const VisitLog *log)
 	source->base.visits_at_venues = visits_at_venues;
 	source->base.close = close_source;
 	source->memory = memory;
-	source->parts = memory_alloc_zero(memory, log->nparts, sizeof(PartReaders));
+	source->parts = memory_alloc_zero(memory, log->nlocal, sizeof(PartReaders));
+	if (log->nlocal < log->nparts)
+		source->in_sql = sql_source_create(memory, log, &source->base.counts);
 	return &source->base;
 }
 
@@ -116,7 +120,7 @@ close_source(VisitSource *base)
 {
 	BtreeSource *source = (BtreeSource *) base;
 
-	for (int i = 0; i < base->log->nparts; i++)
+	for (int i = 0; i < base->log->nlocal; i++)
 	{
 		PartReaders *part = &source->parts[i];
 
@@ -166,7 +170,7 @@ visits_of_subjects(VisitSource *base, const SubjectQuestion *questions, int n,
 	VisitJoiner joiner;
 
 	init_joiner(&joiner, source, &log->venue, &base->counts.subject_rows, sink, arg);
-	for (int part = 0; part < log->nparts; part++)
+	for (int part = 0; part < log->nlocal; part++)
 		for (int done = 0; done < n; done += QUESTION_BATCH)
 		{
 			source->main.n = 0;
@@ -176,6 +180,8 @@ visits_of_subjects(VisitSource *base, const SubjectQuestion *questions, int n,
 						&source->parts[part].by_subject, &source->main,
 						&log->subject, &joiner);
 		}
+	if (source->in_sql)
+		sql_source_visits_of_subjects(source->in_sql, questions, n, sink, arg);
 }
 
 /*
@@ -214,7 +220,7 @@ visits_at_venues(VisitSource *base, const VenueQuestion *questions, int n,
 	VisitJoiner joiner;
 
 	init_joiner(&joiner, source, &log->subject, &base->counts.venue_rows, sink, arg);
-	for (int part = 0; part < log->nparts; part++)
+	for (int part = 0; part < log->nlocal; part++)
 	{
 		int			done = 0;
 
@@ -238,6 +244,8 @@ visits_at_venues(VisitSource *base, const VenueQuestion *questions, int n,
 						&log->venue, &joiner);
 		}
 	}
+	if (source->in_sql)
+		sql_source_visits_at_venues(source->in_sql, questions, n, sink, arg);
 }
 
 /*

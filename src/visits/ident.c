@@ -19,6 +19,7 @@
 
 #include "access/nbtree.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type_d.h"
 #include "common/hashfn.h"
 #include "lib/rbtree.h"
@@ -174,6 +175,45 @@ ident_from_datum(const IdentType *type, Datum value)
 		ident.hi = murmurhash64(datum_image_hash(value, type->typbyval, type->typlen));
 	ident.lo = (uint64) value;
 	return ident;
+}
+
+Ident
+ident_keep(Memory *memory, const IdentType *type, Datum value)
+{
+	MemoryContext caller;
+	Ident		ident;
+
+	if (type->class != IDENT_FIXED && !type->typbyval)
+	{
+		Size		size;
+		void	   *copy;
+
+		if (type->typlen == -1)
+			value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(value));
+		size = datumGetSize(value, type->typbyval, type->typlen);
+		copy = memory_alloc(memory, size, 1);
+		memcpy(copy, DatumGetPointer(value), size);
+		value = PointerGetDatum(copy);
+	}
+	caller = MemoryContextSwitchTo(memory->context);
+	ident = ident_from_datum(type, value);
+	MemoryContextSwitchTo(caller);
+	return ident;
+}
+
+char *
+ident_equality_operator(const IdentType *type)
+{
+	Oid			opno = lookup_type_cache(type->typid, TYPECACHE_EQ_OPR)->eq_opr;
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(opno));
+	Form_pg_operator operator = (Form_pg_operator) GETSTRUCT(tuple);
+	char	   *name;
+
+	name = psprintf("OPERATOR(%s.%s)",
+					quote_identifier(get_namespace_name(operator->oprnamespace)),
+					NameStr(operator->oprname));
+	ReleaseSysCache(tuple);
+	return name;
 }
 
 Datum

@@ -75,6 +75,12 @@ extern Oid	ident_base_type(Oid typid);
 extern Ident ident_from_datum(const IdentType *type, Datum value);
 extern Datum ident_to_datum(const IdentType *type, Ident ident);
 
+/* The same of a copy in this memory, if the type is held by reference. */
+extern Ident ident_keep(Memory *memory, const IdentType *type, Datum value);
+
+/* The type's equality as SQL writes it: OPERATOR(schema.=) */
+extern char *ident_equality_operator(const IdentType *type);
+
 /* <0, 0, >0 in the order of the type's B-tree operator class. */
 extern int	ident_compare_datum(const IdentType *type, Datum a, Ident b);
 extern int	ident_compare_slow(const IdentType *type, Ident a, Ident b);

@@ -225,6 +225,8 @@ open_part(LogPart *part, const LogRecord *record)
 	LogColumns	columns;
 
 	log_columns_find(part->heap, record, false, &columns);
+	if (part->in_sql)
+		return;
 	/* A partition's CHECK is its parent's, so only its age is its own. */
 	check_stays_long_bounded(part->heap);
 	open_indexes(part, record, &columns);
@@ -260,14 +262,20 @@ visit_log_open(Oid relid, int64 from, int64 to)
 	LogRecord	record;
 	LogColumns	columns;
 	List	   *parts;
+	int			in_sql = 0;
 	ListCell   *lc;
 
 	read_record(rel, &record);
 	log_columns_find(rel, &record, false, &columns);
 	check_rights(rel, &record, &columns);
-	check_stays_bounded(rel, &record, &columns);
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || !log_is_in_sql(rel))
+		check_stays_bounded(rel, &record, &columns);
 
 	log->relid = relid;
+	log->subject_column = record.subject;
+	log->venue_column = record.venue;
+	log->entered_at_column = record.entered_at;
+	log->left_at_column = record.left_at;
 	init_key_type(&log->subject, rel, columns.subject);
 	init_key_type(&log->venue, rel, columns.venue);
 	log->max_stay = record.max_stay;
@@ -279,12 +287,16 @@ visit_log_open(Oid relid, int64 from, int64 to)
 		from = PG_INT64_MIN;
 	parts = log_parts_open(rel, &record, from, to);
 	log->parts = palloc0_array(LogPart, Max(list_length(parts), 1));
+	log->nparts = list_length(parts);
 	foreach(lc, parts)
 	{
 		LogPart    *part = lfirst(lc);
 
 		open_part(part, &record);
-		log->parts[log->nparts++] = *part;
+		if (!part->in_sql)
+			log->parts[log->nlocal++] = *part;
+		else
+			log->parts[log->nparts - ++in_sql] = *part;
 	}
 	list_free_deep(parts);
 	relation_close(rel, NoLock);

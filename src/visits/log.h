@@ -25,10 +25,15 @@ typedef struct LogIndex
 	AttrNumber	left_attno;
 } LogIndex;
 
-/* One leaf table: a partition, or the whole of a plain table. */
+/*
+ * One leaf table: a partition, or the whole of a plain table.  What is no local
+ * heap with its own B-trees (a view, a foreign table, a distributed table) is
+ * asked in SQL, and has no indexes here.
+ */
 typedef struct LogPart
 {
 	Relation	heap;
+	bool		in_sql;
 	int64		from;			/* entered_at lies in [from, to) here, by the */
 	int64		to;				/* partition's bounds; the extremes if
 								 * unbounded */
@@ -49,11 +54,16 @@ typedef struct VisitLog
 	Oid			relid;			/* the table that the user named */
 	IdentType	subject;
 	IdentType	venue;
+	NameData	subject_column; /* names, the same in all parts */
+	NameData	venue_column;
+	NameData	entered_at_column;
+	NameData	left_at_column;
 	int64		max_stay;		/* microseconds; no visit is longer */
 	int64		default_stay;	/* of a visit without a check-out */
 	int			nparts;
 	LogPart    *parts;			/* those that the time can touch, locked and
-								 * open */
+								 * open; those to be asked in SQL come last */
+	int			nlocal;			/* parts that are not */
 	Oid			venues;			/* the venues' table, InvalidOid if none */
 	NameData	venues_venue;	/* its columns, by name: resolve at use */
 	NameData	venues_location;
@@ -61,8 +71,8 @@ typedef struct VisitLog
 
 /*
  * Look up what track_visits() recorded of the table, check that it still
- * holds (columns, types, CHECK, covering indexes), that the current user may
- * read it (SELECT on the table or its four columns; no row-level security
+ * holds (columns, types; CHECK and covering indexes where there can be any),
+ * that the current user may read it (SELECT on the table or its four columns; no row-level security
  * that applies to her), and open the leaf tables that may hold visits that
  * begin in [from - max_stay, to), with AccessShareLock, until
  * visit_log_close() or the end of the transaction.

@@ -11,12 +11,18 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
@@ -37,7 +43,9 @@ check_kind(Relation rel)
 {
 	char		relkind = rel->rd_rel->relkind;
 
-	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
+		relkind != RELKIND_VIEW && relkind != RELKIND_MATVIEW &&
+		relkind != RELKIND_FOREIGN_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" cannot be a visit log", RelationGetRelationName(rel)),
@@ -139,7 +147,10 @@ check_not_null(Relation rel, AttrNumber attno)
 {
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), attno - 1);
 
-	if (attribute_not_null(RelationGetDescr(rel), attno))
+	/* a view's columns are never declared so; rows without a time do not count */
+	if (attribute_not_null(RelationGetDescr(rel), attno) ||
+		rel->rd_rel->relkind == RELKIND_VIEW || rel->rd_rel->relkind == RELKIND_MATVIEW ||
+		rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -209,20 +220,33 @@ log_partition_key_check(Relation rel, const LogColumns *columns)
 	}
 }
 
-void
-log_leaf_check(Relation rel)
+/*
+ * The distributed tables are listed in a catalog of Citus.
+ */
+bool
+log_is_distributed(Relation rel)
 {
-	if (rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("visit log has a foreign table, \"%s\", as a partition",
-						RelationGetRelationName(rel)),
-				 errdetail("Visits are read from local indexes."),
-				 errhint("Detach the partition, or copy its rows into a local one.")));
-	if (rel->rd_tableam != GetHeapamTableAmRoutine())
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("table \"%s\" does not use the heap access method",
-						RelationGetRelationName(rel)),
-				 errhint("Copy its rows into a table made with USING heap.")));
+	Oid			catalog = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
+	Relation	table;
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	if (!OidIsValid(catalog))
+		return false;
+	table = table_open(catalog, AccessShareLock);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationGetRelid(rel)));
+	scan = systable_beginscan(table, InvalidOid, false, NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
+	return found;
+}
+
+bool
+log_is_in_sql(Relation rel)
+{
+	return rel->rd_rel->relkind != RELKIND_RELATION ||
+		rel->rd_tableam != GetHeapamTableAmRoutine() || log_is_distributed(rel);
 }

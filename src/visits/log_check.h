@@ -76,11 +76,18 @@ extern void log_columns_find(Relation rel, const LogRecord *record, bool trackin
 extern AttrNumber column_by_name(Relation rel, const char *name);
 
 /*
- * Refuse a partitioned table whose key could part the rows of one visit, and
- * a leaf table of a kind that the engine cannot read.
+ * Refuse a partitioned table whose key could part the rows of one visit.
  */
 extern void log_partition_key_check(Relation rel, const LogColumns *columns);
-extern void log_leaf_check(Relation rel);
+
+/*
+ * Is the relation none whose B-trees can be read here?  Then it is asked in
+ * SQL, and has neither a CHECK that is believed nor indexes that are known.
+ */
+extern bool log_is_in_sql(Relation rel);
+
+/* Is it a table that Citus has distributed? */
+extern bool log_is_distributed(Relation rel);
 
 /*
  * Does the table's CHECK named anshim_stay bound stays by max_stay?  A

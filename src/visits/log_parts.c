@@ -154,9 +154,9 @@ search_relation(PartSearch *search, Relation rel, Span span)
 		relation_close(rel, NoLock);
 		return;
 	}
-	log_leaf_check(rel);
 	part = palloc0_object(LogPart);
 	part->heap = rel;
+	part->in_sql = log_is_in_sql(rel);
 	part->from = span.from;
 	part->to = span.to;
 	search->parts = lappend(search->parts, part);

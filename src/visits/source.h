@@ -74,6 +74,8 @@ typedef struct VisitCounts
 	uint64		subject_rows;	/* index rows read for SubjectQuestions */
 	uint64		venue_rows;		/* ... for VenueQuestions */
 	uint64		heap_fetches;	/* rows whose visibility the heap decided */
+	uint64		moved_rows;		/* rows that came as answers in SQL */
+	uint64		statements;		/* that asked for them */
 } VisitCounts;
 
 typedef struct VisitSource VisitSource;
@@ -96,7 +98,10 @@ struct VisitSource
 	void		(*close) (VisitSource *source);
 };
 
-/* The source that reads the log's covering B-trees; see btree.c. */
-extern VisitSource *btree_source_create(Memory *memory, const VisitLog *log);
+/*
+ * The source for all parts of the log: btree.c reads the covering B-trees of
+ * those that have any, sql_source.c asks the others in SQL.
+ */
+extern VisitSource *visit_source_create(Memory *memory, const VisitLog *log);
 
 #endif							/* ANSHIM_SOURCE_H */

@@ -382,6 +382,50 @@ run_repair(Repair *repair)
 	error_context_stack = context.previous;
 }
 
+/*
+ * A view or a foreign table can have neither a CHECK that is enforced nor
+ * indexes.  A partitioned table has both, in its local partitions at least;
+ * but one with foreign partitions takes no more indexes, so its local ones get
+ * theirs one by one.
+ */
+static void
+plan_repair(Repair *repair, Relation rel, const LogRecord *record, const LogColumns *columns)
+{
+	List	   *parts;
+	ListCell   *lc;
+	bool		foreign = false;
+
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+	{
+		if (!log_is_in_sql(rel))
+		{
+			plan_stay_check(repair, rel, record, columns);
+			plan_indexes(repair, rel, record, columns);
+		}
+		return;
+	}
+	plan_stay_check(repair, rel, record, columns);
+	parts = log_parts_open(rel, record, PG_INT64_MIN, PG_INT64_MAX);
+	foreach(lc, parts)
+		foreign |= ((LogPart *) lfirst(lc))->heap->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+	if (!foreign)
+		plan_indexes(repair, rel, record, columns);
+	foreach(lc, parts)
+	{
+		LogPart    *part = lfirst(lc);
+
+		if (foreign && !part->in_sql)
+		{
+			LogColumns	part_columns;
+
+			log_columns_find(part->heap, record, true, &part_columns);
+			plan_indexes(repair, part->heap, record, &part_columns);
+		}
+		relation_close(part->heap, NoLock);
+	}
+	list_free_deep(parts);
+}
+
 void
 track_table(Relation rel, LogRecord *record)
 {
@@ -395,8 +439,7 @@ track_table(Relation rel, LogRecord *record)
 	log_columns_find(rel, record, true, &columns);
 	check_keys(rel, &columns);
 	check_parts(rel, record);
-	plan_stay_check(&repair, rel, record, &columns);
-	plan_indexes(&repair, rel, record, &columns);
+	plan_repair(&repair, rel, record, &columns);
 
 	/* ALTER TABLE will not work on a table that somebody has open. */
 	relation_close(rel, NoLock);
