@@ -132,8 +132,3 @@ CREATE TABLE bad_1 PARTITION OF bad FOR VALUES FROM ('2021-01-01') TO ('2021-01-
 SELECT count(*) FROM anshim.contacts('bad', 1, '[2021-01-01, 2021-01-02)');
 SELECT count(*) FROM anshim.contacts('bad', 1, '[2021-02-01, 2021-02-02)');
 DROP TABLE bad_1;
-CREATE FOREIGN DATA WRAPPER nowhere;
-CREATE SERVER nowhere FOREIGN DATA WRAPPER nowhere;
-CREATE FOREIGN TABLE bad_1 PARTITION OF bad FOR VALUES FROM ('2021-01-01') TO ('2021-01-02') SERVER nowhere;
-SELECT count(*) FROM anshim.contacts('bad', 1, '[2021-01-01, 2021-01-02)');
-SELECT anshim.track_visits('bad');

@@ -1,0 +1,135 @@
+-- The same trace over what is no local table with two B-trees: views,
+-- materialized views, foreign tables, and partitioned tables of which a part
+-- is foreign.  The answers are those of the plain table with the same rows.
+
+CREATE EXTENSION postgres_fdw;
+SELECT setseed(0.5);
+
+-- Visits, some open, some checked out by a row of their own, some very long;
+-- keys of each kind that is asked for in its own way.
+CREATE TABLE visit (
+	number bigint, word text, id uuid, amount numeric,
+	place bigint, room text, entered_at timestamptz NOT NULL, left_at timestamptz);
+INSERT INTO visit
+SELECT who, 'Äpfel ' || who, md5(who::text)::uuid, who * 1.50, place, 'Raum ' || place, t,
+	CASE WHEN i % 5 > 0 THEN t + CASE WHEN i % 17 = 0 THEN interval '20 hours' ELSE interval '40 minutes' END END
+FROM (SELECT i, (random() * 150)::bigint AS who, (random() * 40)::bigint AS place,
+		timestamptz '2021-01-01 00:00+00' + random() * interval '8 days' AS t
+	  FROM generate_series(1, 2500) AS i) AS random_visit;
+INSERT INTO visit
+SELECT number, word, id, amount, place, room, entered_at, entered_at + interval '3 hours'
+FROM visit WHERE left_at IS NULL AND number % 2 = 0;
+INSERT INTO visit VALUES (1, NULL, NULL, NULL, NULL, NULL, '2021-01-02 00:00+00', NULL);
+
+DO $$
+BEGIN
+	EXECUTE format('CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host %L, port %L, dbname %L, fetch_size %L)',
+		split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database(), '10000');
+END
+$$;
+CREATE USER MAPPING FOR CURRENT_USER SERVER other;
+
+-- Another connection must not wait for locks that this one has taken.
+CREATE TABLE stored AS SELECT * FROM visit;
+CREATE INDEX ON stored (number, entered_at);
+CREATE INDEX ON stored (place, entered_at);
+
+CREATE VIEW seen AS SELECT * FROM visit;
+CREATE MATERIALIZED VIEW kept AS SELECT * FROM visit;
+CREATE FOREIGN TABLE far (
+	number bigint, word text, id uuid, amount numeric,
+	place bigint, room text, entered_at timestamptz NOT NULL, left_at timestamptz)
+SERVER other OPTIONS (table_name 'stored');
+CREATE VIEW seen_far AS SELECT * FROM far;
+
+-- Two days here, the others there
+CREATE TABLE days (LIKE visit) PARTITION BY RANGE (entered_at);
+CREATE TABLE day_one PARTITION OF days FOR VALUES FROM ('2021-01-01 00:00+00') TO ('2021-01-02 00:00+00');
+CREATE TABLE day_three PARTITION OF days FOR VALUES FROM ('2021-01-03 00:00+00') TO ('2021-01-04 00:00+00');
+CREATE TABLE far_two AS SELECT * FROM visit WHERE entered_at >= '2021-01-02 00:00+00' AND entered_at < '2021-01-03 00:00+00';
+CREATE TABLE far_rest AS SELECT * FROM visit WHERE entered_at >= '2021-01-04 00:00+00';
+INSERT INTO days SELECT * FROM visit
+WHERE entered_at < '2021-01-02 00:00+00' OR entered_at >= '2021-01-03 00:00+00' AND entered_at < '2021-01-04 00:00+00';
+CREATE FOREIGN TABLE day_two PARTITION OF days FOR VALUES FROM ('2021-01-02 00:00+00') TO ('2021-01-03 00:00+00')
+SERVER other OPTIONS (table_name 'far_two');
+CREATE FOREIGN TABLE day_rest PARTITION OF days FOR VALUES FROM ('2021-01-04 00:00+00') TO (MAXVALUE)
+SERVER other OPTIONS (table_name 'far_rest');
+
+-- All answers about one log, as one text
+CREATE FUNCTION answers(log regclass, key text, venue text, degrees integer) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	cases text := format('(SELECT array_agg(DISTINCT %I) FROM visit WHERE number IN (3, 4))', key);
+	one text := format('(SELECT %I FROM visit WHERE number = 3 LIMIT 1)', key);
+	place text := format('NULL::%s', (SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'visit'::regclass AND attname = venue));
+	during text := '''[2021-01-01 12:00+00, 2021-01-06)''';
+	result text := '';
+	answer text;
+	query text;
+BEGIN
+	PERFORM anshim.track_visits(log, subject => key::name, venue => venue::name);
+	FOREACH query IN ARRAY ARRAY[
+		format('anshim.exposures(%L, %s, %s, %s, degrees => %s, linger => ''20 minutes'')', log, cases, place, during, degrees),
+		format('anshim.exposures(%L, %s, %s, %s, degrees => %s, latent => ''1 day'', infectious_for => ''2 days'', min_overlap => ''10 minutes'')',
+			log, cases, place, during, degrees),
+		format('anshim.sources(%L, %s, %s, %s, degrees => %s)', log, cases, place, during, degrees),
+		format('anshim.exposure_paths(%L, %s, %s, %s, degrees => %s)', log, cases, place, during, degrees),
+		format('anshim.hotspots(%L, %s, %s, %s, min_cases => 1)', log, cases, place, during),
+		format('anshim.contacts(%L, %s, %s, %s, linger => ''1 hour'')', log, one, place, during)] LOOP
+		EXECUTE format('SELECT count(*) || '':'' || md5(string_agg(answer::text, ''|'' ORDER BY answer::text)) FROM %s AS answer', query) INTO answer;
+		result := result || ' ' || coalesce(answer, 'nothing');
+	END LOOP;
+	RETURN result;
+END
+$$;
+
+-- Nothing that differs from the plain table's, which finds something
+SELECT key, venue, log, 'differs' AS answer
+FROM (VALUES ('number', 'place'), ('word', 'room'), ('id', 'place'), ('amount', 'room')) AS keys (key, venue),
+	LATERAL (SELECT answers('visit', key, venue, 3) AS truth OFFSET 0) AS plain,
+	unnest(ARRAY['seen', 'kept', 'far', 'seen_far', 'days']) AS log
+WHERE answers(log::regclass, key, venue, 3) <> truth;
+SELECT answers('visit', 'number', 'place', 3) ~ '^ [1-9]\d+:.* [1-9]\d*:.* [1-9]\d+:.* [1-9]\d+:.* [1-9]\d*:.* [1-9]\d*:' AS something_is_found;
+
+-- What the statistics tell: rows that came, not pages that were read
+SELECT anshim.track_visits('far', subject => 'number', venue => 'place');
+SELECT count(*) > 10 AS reached FROM anshim.exposures('far', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', degrees => 2);
+SELECT level, subject_rows > 0 AS subjects, venue_rows > 0 AS venues, heap_fetches FROM anshim.last_trace();
+
+-- Neither a CHECK nor indexes are asked of what can have none; a partitioned
+-- table's local parts have both.
+SELECT conrelid::regclass, conname FROM pg_constraint
+WHERE conname = 'anshim_stay' AND conrelid::regclass::text IN ('seen', 'kept', 'far', 'day_one', 'day_two') ORDER BY 1;
+SELECT indrelid::regclass, count(*) FROM pg_index
+WHERE indrelid::regclass::text IN ('kept', 'days', 'day_one', 'day_three') GROUP BY 1 ORDER BY 1;
+
+-- A stay that breaks the bound is refused when it is met: how far a trace has
+-- to look back would be wrong.
+CREATE VIEW wrong AS SELECT number, place, entered_at, entered_at + interval '25 hours' AS left_at FROM visit;
+SELECT anshim.track_visits('wrong', subject => 'number', venue => 'place');
+\set VERBOSITY sqlstate
+SELECT * FROM anshim.exposures('wrong', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)');
+\set VERBOSITY default
+
+-- Rights: those on the view, and no others
+CREATE ROLE regress_source_analyst;
+GRANT SELECT ON seen TO regress_source_analyst;
+SELECT anshim.track_visits('seen', subject => 'number', venue => 'place');
+SET ROLE regress_source_analyst;
+SELECT count(*) > 10 AS reached FROM anshim.exposures('seen', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', degrees => 2);
+SELECT * FROM anshim.exposures('kept', ARRAY['Äpfel 3'], '[2021-01-01 12:00+00, 2021-01-06)');
+RESET ROLE;
+REVOKE ALL ON seen FROM regress_source_analyst;
+DROP ROLE regress_source_analyst;
+
+-- A server that is not there is named.
+DO $$ BEGIN EXECUTE format('ALTER SERVER other OPTIONS (SET port %L)', '1'); END $$;
+\set VERBOSITY terse
+DO $$
+BEGIN
+	PERFORM anshim.exposures('far', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)');
+EXCEPTION WHEN sqlclient_unable_to_establish_sqlconnection THEN
+	RAISE NOTICE 'class 08; names it: %', SQLERRM ~ 'server "other"';
+END
+$$;
