@@ -11,6 +11,17 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 # One object file a line, grouped by room.
 OBJS = \
 	src/anshim.o \
+	src/chain/append.o \
+	src/chain/catalog.o \
+	src/chain/chain.o \
+	src/chain/event.o \
+	src/chain/guard.o \
+	src/chain/image.o \
+	src/chain/link.o \
+	src/chain/link_hash.o \
+	src/chain/make.o \
+	src/chain/position.o \
+	src/chain/strand.o \
 	src/checkin/checkin.o \
 	src/compat.o \
 	src/crypto/digest.o \

@@ -107,6 +107,17 @@ extern void ResourceOwnerForget(ResourceOwner owner, Datum res, const ResourceOw
 	make_range(typcache, lower, upper, empty)
 #endif
 
+/* PostgreSQL 17 numbers backends from 0, as MyProcNumber (storage/procnumber.h). */
+#if PG_VERSION_NUM < 170000
+#define MyProcNumber (MyBackendId - 1)
+#endif
+
+/* PostgreSQL 18 counts an index scan's searches for EXPLAIN (access/genam.h). */
+#if PG_VERSION_NUM < 180000
+#define index_beginscan(heap, index, snapshot, instrument, nkeys, norderbys) \
+	index_beginscan(heap, index, snapshot, nkeys, norderbys)
+#endif
+
 /* PostgreSQL 18 brought NOT NULL constraints that are not validated. */
 static inline bool
 attribute_not_null(TupleDesc tupdesc, AttrNumber attno)

@@ -41,8 +41,10 @@ typedef struct Layout
 typedef struct ChainLeaf
 {
 	Relation	heap;
-	Relation	position;		/* unique index on strand and seq; NULL: it is gone */
+	Relation	position;		/* unique index on strand and seq; NULL: it is
+								 * gone */
 	AttrNumber	link_attno;		/* of column `link` in the heap */
+	bool		events;			/* it is anshim.event */
 } ChainLeaf;
 
 typedef struct Chain
@@ -66,6 +68,9 @@ typedef struct Chain
 extern Chain *chain_open(Oid target, LOCKMODE lockmode);
 extern void chain_close(Chain *chain);
 
+/* The layout of this number; NULL if there is none. */
+extern const Layout *chain_layout(const Chain *chain, int32 number);
+
 /* How the leaf is called in messages: schema-qualified and quoted where needed. */
 extern char *leaf_name(const ChainLeaf *leaf);
 
@@ -76,7 +81,8 @@ extern char *leaf_name(const ChainLeaf *leaf);
 typedef struct StrandTail
 {
 	int32		strand;
-	int64		first_seq;		/* the first that is there: 1, or what expire() left */
+	int64		first_seq;		/* the first that is there: 1, or what
+								 * expire() left */
 	Link		last;
 } StrandTail;
 
@@ -93,7 +99,8 @@ typedef enum RowState
 {
 	ROW_INTACT,					/* its link's hash is the computed one */
 	ROW_CHANGED,				/* it is not */
-	ROW_UNREADABLE				/* no layout of that number, or a column of it is gone */
+	ROW_UNREADABLE				/* no layout of that number, or a column of it
+								 * is gone */
 } RowState;
 
 typedef struct StrandRow

@@ -18,6 +18,7 @@
 #define CHAIN_ID_LEN 16			/* a uuid's bytes */
 #define EVENT_STRAND 0			/* the chain's own events */
 #define EVENT_LAYOUT 0
+#define LINK_COLUMN "link"		/* of every chained table */
 
 /* A value of type anshim.link: 48 bytes, in the server's byte order. */
 typedef struct Link

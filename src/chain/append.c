@@ -1,0 +1,537 @@
+/*-------------------------------------------------------------------------
+ *
+ * append.c
+ *	  The trigger zz_anshim_append: gives each inserted row its link
+ *
+ * A transaction that inserts into a leaf takes a strand of it by a try-lock,
+ * and keeps it to its end: so nobody ever waits, and nobody else appends to
+ * the strand meanwhile.  The lock is one of the lock manager's, so PREPARE
+ * TRANSACTION carries it along.  A strand's number says nothing but which one
+ * it is; that it belongs to this leaf, the leaf's position index shows.
+ *
+ * The head of a strand is read from the index when the strand is taken, with
+ * SnapshotSelf: the isolation level does not matter, as nobody else can be
+ * appending, and whoever did before has committed or aborted.
+ *
+ * A link that was handed out is not yet a row: ON CONFLICT DO NOTHING, or a
+ * BEFORE trigger that comes after this one, may drop it.  So it becomes the
+ * head only when the row is seen, before the next append to the strand.  All
+ * that is remembered is dropped when a subtransaction aborts and when the
+ * transaction ends, and whenever the table changes.  To drop it is always
+ * right: it only costs to look in the index again.
+ *
+ * In a worker of logical replication rows come with their links, made where
+ * they were inserted first, and keep them.
+ *
+ * Memory: what is known of a leaf lies in a context of its own under
+ * TopMemoryContext; it is made anew when the leaf has changed.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "commands/sequence.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "replication/logicalworker.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "chain/append.h"
+#include "chain/catalog.h"
+#include "chain/image.h"
+#include "chain/position.h"
+#include "compat.h"
+
+/* What this backend knows of a leaf that it inserts into. */
+typedef struct Writer
+{
+	Oid			relid;			/* the key */
+	bool		valid;			/* what follows is up to date */
+	MemoryContext context;
+	RowShape   *shape;
+	RowHasher  *hasher;
+	AttrNumber	link_attno;
+	Oid			position;
+
+	/* Strands that were there when it looked, and the one taken last. */
+	int32	   *strands;
+	int			nstrands;
+	int32		last_strand;	/* 0: none yet */
+
+	/* In this transaction: the strand that it holds. */
+	bool		holding;
+	struct Writer *next;		/* of those that hold one */
+	Link		head;			/* seq 0: no row yet */
+	bool		pending;		/* handed_out has been, and may be a row by
+								 * now */
+	Link		handed_out;
+} Writer;
+
+static HTAB *writers;
+static Writer *holders;
+
+/*
+ * Forgetting
+ */
+
+static void
+release_strands(void)
+{
+	for (; holders != NULL; holders = holders->next)
+		holders->holding = holders->pending = false;
+}
+
+static void
+at_transaction_event(XactEvent event, void *arg)
+{
+	release_strands();
+}
+
+static void
+at_subtransaction_event(SubXactEvent event, SubTransactionId mySubid,
+						SubTransactionId parentSubid, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		release_strands();
+}
+
+static void
+at_relation_change(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	Writer	   *writer;
+
+	if (OidIsValid(relid))
+	{
+		writer = hash_search(writers, &relid, HASH_FIND, NULL);
+		if (writer != NULL)
+			writer->valid = false;
+		return;
+	}
+	hash_seq_init(&status, writers);
+	while ((writer = hash_seq_search(&status)) != NULL)
+		writer->valid = false;
+}
+
+static void
+make_writers(void)
+{
+	HASHCTL		ctl = {
+		.keysize = sizeof(Oid),
+		.entrysize = sizeof(Writer),
+		.hcxt = TopMemoryContext
+	};
+
+	writers = hash_create("anshim writers", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	RegisterXactCallback(at_transaction_event, NULL);
+	RegisterSubXactCallback(at_subtransaction_event, NULL);
+	CacheRegisterRelcacheCallback(at_relation_change, (Datum) 0);
+}
+
+/*
+ * Knowing the leaf
+ */
+
+pg_noreturn static void
+refuse_append(Relation rel, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("chained table \"%s\" cannot take rows", RelationGetRelationName(rel)),
+			 errdetail("%s", detail),
+			 errhint("Let the owner of the chained table call anshim.chain() for it again: that makes what is missing.")));
+}
+
+bool
+chain_of_trigger(const Trigger *trigger, pg_uuid_t *chain)
+{
+	int			at = 0;
+
+	if (trigger->tgnargs != 1 || strlen(trigger->tgargs[0]) != 36)
+		return false;
+	for (const char *s = trigger->tgargs[0]; *s != '\0'; s++)
+	{
+		const char *digit = strchr("0123456789abcdef", *s);
+
+		if (*s == '-')
+			continue;
+		if (digit == NULL || at == 2 * UUID_LEN)
+			return false;
+		chain->data[at / 2] = (unsigned char)
+			(chain->data[at / 2] << 4 | (digit - "0123456789abcdef"));
+		at++;
+	}
+	return at == 2 * UUID_LEN;
+}
+
+/* Do the links of this layout cover all that rows of the table have? */
+static bool
+is_covered(Relation rel, const Layout *layout)
+{
+	Layout		wanted;
+
+	layout_of_table(RelationGetDescr(rel), &wanted);
+	return wanted.ncolumns == layout->ncolumns;
+}
+
+static void
+learn(Writer *writer, Relation rel, const Trigger *trigger)
+{
+	MemoryContext outside;
+	pg_uuid_t	chain;
+	Layout		layout;
+
+	writer->link_attno = link_attribute(RelationGetDescr(rel));
+	if (writer->link_attno == InvalidAttrNumber)
+		refuse_append(rel, "It has no column link of type anshim.link.");
+	writer->position = position_index(rel, writer->link_attno);
+	if (!OidIsValid(writer->position))
+		refuse_append(rel, "It lacks the unique index on anshim.strand(link), anshim.seq(link).");
+
+	/* It may be another chain by now. */
+	release_strands();
+	MemoryContextReset(writer->context);
+	outside = MemoryContextSwitchTo(writer->context);
+	if (!chain_of_trigger(trigger, &chain) || !layout_read_newest(&chain, &layout) ||
+		layout.number == EVENT_LAYOUT)
+		refuse_append(rel, "The chain that its trigger names is not recorded.");
+	writer->shape = row_shape(RelationGetDescr(rel), &layout);
+	if (writer->shape == NULL || !is_covered(rel, &layout))
+		refuse_append(rel, "It has other columns than those of the newest layout recorded for it.");
+	writer->hasher = row_hasher_create(&chain);
+	writer->strands = NULL;
+	writer->nstrands = 0;
+	MemoryContextSwitchTo(outside);
+	writer->valid = true;
+}
+
+static Writer *
+find_writer(Relation rel, const Trigger *trigger)
+{
+	Oid			relid = RelationGetRelid(rel);
+	Writer	   *writer;
+	bool		found;
+
+	if (unlikely(writers == NULL))
+		make_writers();
+	writer = hash_search(writers, &relid, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset((char *) writer + sizeof(Oid), 0, sizeof(Writer) - sizeof(Oid));
+		writer->context = NULL;
+	}
+	if (writer->context == NULL)
+		writer->context = AllocSetContextCreate(TopMemoryContext, "anshim writer",
+												ALLOCSET_SMALL_SIZES);
+	if (unlikely(!writer->valid))
+		learn(writer, rel, trigger);
+	return writer;
+}
+
+/*
+ * Taking a strand
+ */
+
+static void
+open_position(const Writer *writer, Relation rel, ChainLeaf *leaf)
+{
+	leaf->heap = rel;
+	leaf->position = index_open(writer->position, AccessShareLock);
+	leaf->link_attno = writer->link_attno;
+	leaf->events = false;
+}
+
+static void
+close_position(ChainLeaf *leaf)
+{
+	index_close(leaf->position, NoLock);
+}
+
+static bool
+try_strand(const Writer *writer, int32 strand)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, writer->relid, strand, POSITION_LOCK_SUBID);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* One that nobody holds, of those that we know; 0 if there is none. */
+static int32
+try_strands(const Writer *writer)
+{
+	for (int i = 0; i < writer->nstrands; i++)
+	{
+		/* Backends begin at different ones, so that few meet. */
+		int32		strand = writer->strands[(MyProcNumber + i) % writer->nstrands];
+
+		CHECK_FOR_INTERRUPTS();
+		if (try_strand(writer, strand))
+			return strand;
+	}
+	return 0;
+}
+
+static void
+learn_strands(Writer *writer, const ChainLeaf *leaf)
+{
+	MemoryContext outside = MemoryContextSwitchTo(writer->context);
+
+	if (writer->strands != NULL)
+		pfree(writer->strands);
+	writer->strands = NULL;
+	writer->nstrands = 0;
+	writer->strands = position_strands(leaf, &writer->nstrands);
+	MemoryContextSwitchTo(outside);
+}
+
+/* Does another table of the chain have a strand of this number? */
+static bool
+is_strand_elsewhere(List *relids, Oid self, int32 strand)
+{
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		Oid			relid = lfirst_oid(lc);
+		ChainLeaf	leaf;
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		/* We wait for nobody: that one is being changed by somebody. */
+		if (relid != self && !ConditionalLockRelationOid(relid, AccessShareLock))
+			continue;
+		leaf.heap = try_relation_open(relid, NoLock);
+		if (leaf.heap == NULL)
+			continue;
+		relation_close(leaf.heap, NoLock);
+		leaf_open(&leaf, relid, NoLock);
+		found = leaf.position != NULL && position_has_strand(&leaf, strand);
+		leaf_close(&leaf, relid == self ? NoLock : AccessShareLock);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The sequence gives each number once.  But it may have been set back, by a
+ * restore of another database's catalog for instance, or not have come along
+ * with a replica's rows: so numbers that are in use are passed over.
+ */
+static int32
+new_strand(const Writer *writer, Relation rel)
+{
+	Oid			sequence = chain_relation("strand_number");
+	Oid			root = writer->relid;
+	List	   *relids;
+	int32		strand;
+
+	if (rel->rd_rel->relispartition)
+		root = llast_oid(get_partition_ancestors(writer->relid));
+	relids = chain_leaf_oids(root, NoLock);
+	do
+	{
+		strand = (int32) nextval_internal(sequence, false);
+	} while (is_strand_elsewhere(relids, writer->relid, strand) || !try_strand(writer, strand));
+	list_free(relids);
+	return strand;
+}
+
+static int32
+choose_strand(Writer *writer, Relation rel, const ChainLeaf *leaf)
+{
+	int32		strand;
+
+	if (writer->last_strand != 0 && try_strand(writer, writer->last_strand))
+		return writer->last_strand;
+	strand = try_strands(writer);
+	if (strand == 0)
+	{
+		learn_strands(writer, leaf);
+		strand = try_strands(writer);
+	}
+	if (strand == 0)
+		strand = new_strand(writer, rel);
+	return strand;
+}
+
+static void
+take_strand(Writer *writer, Relation rel)
+{
+	ChainLeaf	leaf;
+	int32		strand;
+
+	open_position(writer, rel, &leaf);
+	strand = choose_strand(writer, rel, &leaf);
+	writer->last_strand = strand;
+	if (!position_last(&leaf, NULL, strand, SnapshotSelf, &writer->head))
+	{
+		writer->head.seq = 0;
+		memcpy(writer->head.hash, link_no_hash, LINK_HASH_LEN);
+	}
+	writer->head.strand = strand;
+	close_position(&leaf);
+
+	writer->pending = false;
+	writer->holding = true;
+	writer->next = holders;
+	holders = writer;
+}
+
+/*
+ * Believing that a link is a row
+ */
+
+static bool
+is_handed_out(const Writer *writer, Relation rel, HeapTuple tuple)
+{
+	HeapTupleHeader header = tuple->t_data;
+	bool		isnull;
+	Datum		value;
+
+	if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(header)) ||
+		(header->t_infomask & HEAP_XMAX_INVALID) == 0 || HeapTupleHeaderIsSpeculative(header))
+		return false;
+	value = heap_getattr(tuple, writer->link_attno, RelationGetDescr(rel), &isnull);
+	return !isnull && memcmp(DatumGetLinkP(value), &writer->handed_out, sizeof(Link)) == 0;
+}
+
+/*
+ * Most often the row lies where the table's last one was put: to look there is
+ * cheaper than a descent through the index.
+ */
+static bool
+is_last_row(const Writer *writer, Relation rel)
+{
+	BlockNumber block = RelationGetTargetBlock(rel);
+	Buffer		buffer;
+	Page		page;
+	OffsetNumber offset;
+	ItemId		item;
+	bool		result = false;
+
+	if (block == InvalidBlockNumber)
+		return false;
+	buffer = ReadBuffer(rel, block);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	offset = PageGetMaxOffsetNumber(page);
+	item = offset >= FirstOffsetNumber ? PageGetItemId(page, offset) : NULL;
+	if (item != NULL && ItemIdIsNormal(item))
+	{
+		HeapTupleData tuple;
+
+		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
+		tuple.t_len = ItemIdGetLength(item);
+		tuple.t_tableOid = RelationGetRelid(rel);
+		ItemPointerSet(&tuple.t_self, block, offset);
+		result = is_handed_out(writer, rel, &tuple);
+	}
+	UnlockReleaseBuffer(buffer);
+	return result;
+}
+
+static void
+settle(Writer *writer, Relation rel)
+{
+	ChainLeaf	leaf;
+	Link		link;
+
+	if (!writer->pending)
+		return;
+	writer->pending = false;
+	if (likely(is_last_row(writer, rel)))
+	{
+		writer->head = writer->handed_out;
+		return;
+	}
+	open_position(writer, rel, &leaf);
+	if (position_get(&leaf, writer->handed_out.strand, writer->handed_out.seq, SnapshotSelf,
+					 &link))
+		writer->head = link;
+	close_position(&leaf);
+}
+
+/*
+ * The trigger
+ */
+
+static void
+check_call(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function serves triggers before the insert of a row alone"),
+				 errhint("The trigger that calls it is made by anshim.chain().")));
+}
+
+/* The row with the link in it, in the current memory context */
+static HeapTuple
+linked_tuple(Writer *writer, Relation rel, HeapTuple tuple)
+{
+	TupleDesc	tupdesc = RelationGetDescr(rel);
+	Datum	   *values = palloc_array(Datum, tupdesc->natts);
+	bool	   *nulls = palloc_array(bool, tupdesc->natts);
+	Link	   *link = &writer->handed_out;
+	HeapTuple	result;
+
+	heap_deform_tuple(tuple, tupdesc, values, nulls);
+	link->strand = writer->head.strand;
+	link->layout = writer->shape->layout;
+	link->seq = writer->head.seq + 1;
+	row_hash(writer->hasher, writer->shape, link, writer->head.hash, values, nulls, link->hash);
+	values[writer->link_attno - 1] = LinkPGetDatum(link);
+	nulls[writer->link_attno - 1] = false;
+
+	result = heap_form_tuple(tupdesc, values, nulls);
+	result->t_self = tuple->t_self;
+	result->t_tableOid = tuple->t_tableOid;
+	pfree(values);
+	pfree(nulls);
+	return result;
+}
+
+PG_FUNCTION_INFO_V1(anshim_append);
+Datum
+anshim_append(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	Relation	rel;
+	Writer	   *writer;
+	HeapTuple	result;
+
+	check_call(fcinfo);
+	rel = trigger->tg_relation;
+	if (IsLogicalWorker())
+		PG_RETURN_POINTER(trigger->tg_trigtuple);
+
+	writer = find_writer(rel, trigger->tg_trigger);
+	if (writer->holding)
+		settle(writer, rel);
+	else
+		take_strand(writer, rel);
+	result = linked_tuple(writer, rel, trigger->tg_trigtuple);
+	writer->pending = true;
+	PG_RETURN_POINTER(result);
+}

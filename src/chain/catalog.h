@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog.h
+ *	  The tables in which chains are recorded: anshim.chain and anshim.layout
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ANSHIM_CHAIN_CATALOG_H
+#define ANSHIM_CHAIN_CATALOG_H
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+
+#include "chain/chain.h"
+
+/* A row of anshim.chain. */
+typedef struct ChainRecord
+{
+	pg_uuid_t	id;
+	NameData	schema_name;
+	NameData	table_name;
+	char	   *origin;
+	TimestampTz created_at;
+	bool		ended;
+	TimestampTz ended_at;
+} ChainRecord;
+
+/* What is read lies in the current memory context. */
+extern bool chain_record_read(const pg_uuid_t *id, ChainRecord *record);
+extern bool chain_record_find(const char *schema_name, const char *table_name,
+							  ChainRecord *record);
+extern List *chain_records_living(void);
+
+/* Insert, or replace the one of the same id. */
+extern void chain_record_write(const ChainRecord *record);
+
+/* Layouts of a chain, ascending; the newest; one more, or one that changed. */
+extern Layout *layouts_read(const pg_uuid_t *chain, int *n);
+extern bool layout_read_newest(const pg_uuid_t *chain, Layout *layout);
+extern void layout_write(const pg_uuid_t *chain, const Layout *layout);
+
+/* The layout of rows of anshim.event, always the same. */
+extern const Layout *layout_of_events(void);
+
+/* What the table's columns make for a layout: its number is left out. */
+extern void layout_of_table(TupleDesc tupdesc, Layout *layout);
+
+/* The living chain of an open table, if it has one */
+extern bool chain_record_of(Relation rel, ChainRecord *record);
+
+/* A table that is, or could be, chained; errors for what could not. */
+extern Relation chained_relation_open(Oid relid, LOCKMODE lockmode);
+
+/* The table itself, or all of its partitions that hold rows, locked. */
+extern List *chain_leaf_oids(Oid target, LOCKMODE lockmode);
+
+/* A table or index of the extension's, by its name. */
+extern Oid	chain_relation(const char *name);
+
+#endif							/* ANSHIM_CHAIN_CATALOG_H */
