@@ -114,6 +114,7 @@ extern void ResourceOwnerForget(ResourceOwner owner, Datum res, const ResourceOw
 
 /* PostgreSQL 18 counts an index scan's searches for EXPLAIN (access/genam.h). */
 #if PG_VERSION_NUM < 180000
+#include "access/genam.h"
 #define index_beginscan(heap, index, snapshot, instrument, nkeys, norderbys) \
 	index_beginscan(heap, index, snapshot, nkeys, norderbys)
 #endif
