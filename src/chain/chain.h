@@ -83,7 +83,8 @@ typedef struct StrandTail
 	int32		strand;
 	int64		first_seq;		/* the first that is there: 1, or what
 								 * expire() left */
-	Link		last;
+	int64		last_seq;		/* both by the index, whatever links say */
+	Link		last;			/* as the last row has it */
 } StrandTail;
 
 extern StrandTail *strand_tails(const Chain *chain, const ChainLeaf *leaf,

@@ -46,24 +46,32 @@ struct StrandScan
  * Ends of strands
  */
 
+/* The seq that the index has the row under which was got last */
+static int64
+indexed_seq(IndexScanDesc scan)
+{
+	bool		isnull;
+
+	return DatumGetInt64(index_getattr(scan->xs_itup, 2, scan->xs_itupdesc, &isnull));
+}
+
 /* First seq and last link of the strand that the snapshot shows, if any */
 static bool
 read_tail(const Chain *chain, const ChainLeaf *leaf, IndexScanDesc scan,
 		  TupleTableSlot *slot, StrandTail *tail)
 {
 	ScanKeyData keys[2];
-	Link		first;
 
 	position_keys(keys, leaf, &chain->id, tail->strand, BTEqualStrategyNumber, 0);
 	index_rescan(scan, keys, 1, NULL, 0);
 	if (!index_getnext_slot(scan, ForwardScanDirection, slot))
 		return false;
-	(void) slot_link(slot, leaf, &first);
-	tail->first_seq = first.seq;
+	tail->first_seq = indexed_seq(scan);
 
 	index_rescan(scan, keys, 1, NULL, 0);
 	if (!index_getnext_slot(scan, BackwardScanDirection, slot))
 		return false;
+	tail->last_seq = indexed_seq(scan);
 	(void) slot_link(slot, leaf, &tail->last);
 	return true;
 }
@@ -83,6 +91,7 @@ strand_tails(const Chain *chain, const ChainLeaf *leaf, Snapshot snapshot, int *
 		strands = position_strands(leaf, &nstrands);
 	tails = palloc0_array(StrandTail, nstrands);
 	scan = index_beginscan(leaf->heap, leaf->position, snapshot, NULL, 1, 0);
+	scan->xs_want_itup = true;
 	slot = table_slot_create(leaf->heap, NULL);
 	*n = 0;
 	for (int i = 0; i < nstrands; i++)
