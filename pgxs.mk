@@ -35,6 +35,9 @@ OBJS = \
 	src/exposure/contacts.o \
 	src/exposure/exposures.o \
 	src/exposure/hotspots.o \
+	src/exposure/minutes.o \
+	src/exposure/minutes_air.o \
+	src/exposure/minutes_spread.o \
 	src/exposure/pieces.o \
 	src/exposure/spread.o \
 	src/exposure/stats.o \

@@ -33,6 +33,9 @@
 --|   that stays infectious as long as she was there, but `linger` at most. NULL:
 --|   `linger`, however short she stayed.
 --| - `min_overlap`: the least time that the two have to share, air included.
+--| - `accumulate`: within so long, shorter meetings add up to `min_overlap`; NULL:
+--|   each has to last so long. Returned are then all meetings, however short, of
+--|   those whose sum is long enough.
 --|
 --| Result: `started_at` and `ended_at` bound the encounter, the time in the
 --| air alone included; `together` is the time when both were there; `distance`
@@ -43,14 +46,15 @@ CREATE FUNCTION anshim.contacts(
 	within double precision DEFAULT 0,
 	linger interval DEFAULT '0',
 	min_overlap interval DEFAULT '0',
-	linger_ratio double precision DEFAULT NULL)
+	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, venue anyelement, case_venue anyelement,
 	started_at timestamptz, ended_at timestamptz,
 	together interval, distance double precision)
 AS 'MODULE_PATHNAME', 'anshim_contacts'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
-COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, tstzrange, double precision, interval, interval, double precision)
+COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, tstzrange, double precision, interval, interval, double precision, interval)
 IS 'Every encounter with one case, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.contacts(
@@ -58,14 +62,15 @@ CREATE FUNCTION anshim.contacts(
 	within double precision DEFAULT 0,
 	linger interval DEFAULT '0',
 	min_overlap interval DEFAULT '0',
-	linger_ratio double precision DEFAULT NULL)
+	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, venue anycompatible, case_venue anycompatible,
 	started_at timestamptz, ended_at timestamptz,
 	together interval, distance double precision)
 AS 'MODULE_PATHNAME', 'anshim_contacts'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
-COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, anycompatible, tstzrange, double precision, interval, interval, double precision)
+COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, anycompatible, tstzrange, double precision, interval, interval, double precision, interval)
 IS 'Every encounter with one case, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.exposures
@@ -75,6 +80,9 @@ IS 'Every encounter with one case, in a log whose venues are of venue_type''s ty
 --|
 --| - `degrees`: at most so many hops, at least 1.
 --| - `linger`, `linger_ratio`, `min_overlap`, `within`: as for `anshim.contacts`.
+--| - `accumulate`: within so long, minutes in the air of infectious people, one or
+--|   several, add up to `min_overlap`; those with two of them at once count once.
+--|   The exposure begins with the first of the minutes. NULL: each meeting by itself.
 --| - `latent`: how long after her exposure somebody becomes infectious.
 --| - `infectious_for`: how long she stays so; NULL: to the end.
 --| - `until`: exposures begin before this; NULL: the end of `during`.
@@ -96,13 +104,14 @@ CREATE FUNCTION anshim.exposures(
 	infectious_for interval DEFAULT NULL,
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
-	linger_ratio double precision DEFAULT NULL)
+	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, degree integer, exposed_at timestamptz,
 	via anyelement, venue anyelement)
 AS 'MODULE_PATHNAME', 'anshim_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
+COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
 IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.exposures(
@@ -115,13 +124,14 @@ CREATE FUNCTION anshim.exposures(
 	infectious_for interval DEFAULT NULL,
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
-	linger_ratio double precision DEFAULT NULL)
+	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, degree integer, exposed_at timestamptz,
 	via anyelement, venue anycompatible)
 AS 'MODULE_PATHNAME', 'anshim_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
+COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
 IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.exposure_paths
@@ -140,13 +150,14 @@ CREATE FUNCTION anshim.exposure_paths(
 	infectious_for interval DEFAULT NULL,
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
-	linger_ratio double precision DEFAULT NULL)
+	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, step integer, infector anyelement, infected anyelement,
 	venue anyelement, exposed_at timestamptz)
 AS 'MODULE_PATHNAME', 'anshim_exposure_paths'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
+COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
 IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.exposure_paths(
@@ -159,13 +170,14 @@ CREATE FUNCTION anshim.exposure_paths(
 	infectious_for interval DEFAULT NULL,
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
-	linger_ratio double precision DEFAULT NULL)
+	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, step integer, infector anyelement, infected anyelement,
 	venue anycompatible, exposed_at timestamptz)
 AS 'MODULE_PATHNAME', 'anshim_exposure_paths'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
+COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
 IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.sources
@@ -173,7 +185,9 @@ IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log who
 --| time. `during` is when the cases can have been infected; `since` (NULL: the
 --| beginning of `during`) bounds how far back the search goes; `shed_until` is
 --| the latest moment at which somebody's stay could still have mattered. The air
---| that lingers is hers who is returned, so `linger_ratio` is of her stay.
+--| that lingers is hers who is returned, so `linger_ratio` is of her stay; and the
+--| minutes that `accumulate` adds up are those in which her air was breathed by
+--| the cases, and by others whom they may have been infected by.
 CREATE FUNCTION anshim.sources(
 	visits regclass, cases anyarray, during tstzrange,
 	degrees integer DEFAULT 1,
@@ -184,13 +198,14 @@ CREATE FUNCTION anshim.sources(
 	infectious_for interval DEFAULT NULL,
 	since timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
-	linger_ratio double precision DEFAULT NULL)
+	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, degree integer, shed_until timestamptz,
 	via anyelement, venue anyelement)
 AS 'MODULE_PATHNAME', 'anshim_sources'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.sources(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
+COMMENT ON FUNCTION anshim.sources(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
 IS 'Who could have infected the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.sources(
@@ -203,13 +218,14 @@ CREATE FUNCTION anshim.sources(
 	infectious_for interval DEFAULT NULL,
 	since timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
-	linger_ratio double precision DEFAULT NULL)
+	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL)
 RETURNS TABLE (
 	subject anyelement, degree integer, shed_until timestamptz,
 	via anyelement, venue anycompatible)
 AS 'MODULE_PATHNAME', 'anshim_sources'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.sources(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision)
+COMMENT ON FUNCTION anshim.sources(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
 IS 'Who could have infected the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.hotspots

@@ -210,6 +210,7 @@ CREATE FUNCTION anshim.exposure_dot(
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
 	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL,
 	title text DEFAULT NULL)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 20000
@@ -217,11 +218,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT anshim.hops_dot(array_agg(p.step), array_agg(p.infector::text), array_agg(p.infected::text),
 	array_agg(p.venue::text), array_agg(p.exposed_at), $2::text[],
-	coalesce($13, 'Exposure' || coalesce(' from ' || to_char(lower($3), 'YYYY-MM-DD HH24:MI'), '')
+	coalesce($14, 'Exposure' || coalesce(' from ' || to_char(lower($3), 'YYYY-MM-DD HH24:MI'), '')
 		|| coalesce(' to ' || to_char(upper($3), 'YYYY-MM-DD HH24:MI'), '')))
-FROM anshim.exposure_paths($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS p
+FROM anshim.exposure_paths($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS p
 $$;
-COMMENT ON FUNCTION anshim.exposure_dot(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, text)
+COMMENT ON FUNCTION anshim.exposure_dot(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, text)
 IS 'Draws who was exposed by whom, where and when, in the DOT language of Graphviz; for a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.exposure_dot(
@@ -235,6 +236,7 @@ CREATE FUNCTION anshim.exposure_dot(
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
 	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL,
 	title text DEFAULT NULL)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL RESTRICTED COST 20000
@@ -242,9 +244,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT anshim.hops_dot(array_agg(p.step), array_agg(p.infector::text), array_agg(p.infected::text),
 	array_agg(p.venue::text), array_agg(p.exposed_at), $2::text[],
-	coalesce($14, 'Exposure' || coalesce(' from ' || to_char(lower($4), 'YYYY-MM-DD HH24:MI'), '')
+	coalesce($15, 'Exposure' || coalesce(' from ' || to_char(lower($4), 'YYYY-MM-DD HH24:MI'), '')
 		|| coalesce(' to ' || to_char(upper($4), 'YYYY-MM-DD HH24:MI'), '')))
-FROM anshim.exposure_paths($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS p
+FROM anshim.exposure_paths($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS p
 $$;
-COMMENT ON FUNCTION anshim.exposure_dot(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, text)
+COMMENT ON FUNCTION anshim.exposure_dot(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, text)
 IS 'Draws who was exposed by whom, where and when, in the DOT language of Graphviz; for a log whose venues are of venue_type''s type.';

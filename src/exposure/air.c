@@ -19,7 +19,8 @@
  * the beginning of a stretch only where no old air ends right there.
  *
  * (This uses that the exposures' beginning does not depend on when the piece
- * began, if the visit began later; rules that add up minutes will not.)
+ * began, if the visit began later.  What holds where minutes add up is told in
+ * minutes.h.)
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -54,11 +55,9 @@ typedef struct Sweep
 	pairingheap *heap;			/* by infector */
 } Sweep;
 
-static void group_pieces(Trace *trace);
 static void leave_out_old_air(VenueAir *air, Piece *pieces, const SpanList *covered);
 static void sweep_venue(Sweep *sweep, const Piece *pieces, Size n);
 static void add_strip(Sweep *sweep, Span span, int32 infector);
-static void ask_stretches(Sweep *sweep, int32 tag);
 static int	smaller_infector(const pairingheap_node *a, const pairingheap_node *b, void *arg);
 
 /* Venues in the order of their identifiers. */
@@ -93,7 +92,7 @@ trace_build_air(Trace *trace)
 {
 	Sweep		sweep = {0};
 
-	group_pieces(trace);
+	trace_group_pieces(trace);
 	trace->nfresh = 0;
 	memory_reserve(trace->memory, trace->strips, 0, trace->strips_size, trace->npieces);
 	memory_reserve(trace->memory, trace->questions, 0, trace->questions_size, trace->npieces);
@@ -109,7 +108,7 @@ trace_build_air(Trace *trace)
 		CHECK_FOR_INTERRUPTS();
 		leave_out_old_air(air, pieces, &venue->covered);
 		trace->nfresh += air->npieces;
-		piece_sort(pieces, air->npieces);
+		trace_sort_pieces(pieces, air->npieces);
 
 		sweep.air = air;
 		sweep.covered = &venue->covered;
@@ -118,7 +117,7 @@ trace_build_air(Trace *trace)
 		air->first = trace->nstrips;
 		sweep_venue(&sweep, pieces, air->npieces);
 		air->n = trace->nstrips - air->first;
-		ask_stretches(&sweep, i);
+		trace_ask_stretches(trace, i, &sweep.stretches, sweep.under_way);
 		span_list_unite(trace->memory, &venue->covered,
 						sweep.stretches.spans, sweep.stretches.n);
 	}
@@ -133,8 +132,8 @@ trace_build_air(Trace *trace)
  * Fill trace->airs with the venues that have pieces, sorted, and bring the
  * pieces into their order: a counting sort.
  */
-static void
-group_pieces(Trace *trace)
+void
+trace_group_pieces(Trace *trace)
 {
 	Size		nvenues = ident_table_size(trace->venues);
 	uint32	   *counts = memory_alloc_zero(trace->memory, nvenues, sizeof(uint32));
@@ -177,6 +176,15 @@ group_pieces(Trace *trace)
 	memory_free(trace->memory, trace->pieces, trace->pieces_size, sizeof(Piece));
 	trace->pieces = grouped;
 	trace->pieces_size = size;
+}
+
+/*
+ * Sort pieces by the beginning of their air.
+ */
+void
+trace_sort_pieces(Piece *pieces, Size n)
+{
+	piece_sort(pieces, n);
 }
 
 /*
@@ -291,18 +299,17 @@ add_strip(Sweep *sweep, Span span, int32 infector)
 }
 
 /*
- * Ask about the venue's new stretches.
+ * Ask about the new stretches of one of trace->airs, and about visits under
+ * way at the beginning of each, or of those for which that is set.
  *
  * Backwards, a stretch [a, b) of mirrored time is met by visits that end after
  * -b and begin before -a, give or take what the rules say; how a visit meets
  * it depends on its end, so those under way always count.
  */
-static void
-ask_stretches(Sweep *sweep, int32 tag)
+void
+trace_ask_stretches(Trace *trace, int32 tag, const SpanList *stretches, const bool *under_way)
 {
-	Trace	   *trace = sweep->trace;
 	const TraceRules *rules = &trace->rules;
-	const SpanList *stretches = &sweep->stretches;
 	Size		first = trace->nquestions;
 
 	memory_reserve(trace->memory, trace->questions, trace->nquestions,
@@ -312,13 +319,13 @@ ask_stretches(Sweep *sweep, int32 tag)
 		VenueQuestion *question = &trace->questions[trace->nquestions];
 		VenueQuestion *last = trace->nquestions > first ? question - 1 : NULL;
 
-		question->venue = ident_table_get(trace->venues, sweep->air->venue);
+		question->venue = ident_table_get(trace->venues, trace->airs[tag].venue);
 		question->tag = tag;
 		if (!rules->backward)
 		{
 			question->from = stretches->spans[i].from;
 			question->to = stretches->spans[i].to;
-			question->under_way = sweep->under_way[i];
+			question->under_way = under_way == NULL || under_way[i];
 		}
 		else
 		{

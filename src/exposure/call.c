@@ -126,6 +126,30 @@ call_linger_ratio(const Call *call, int place)
 	return ratio;
 }
 
+void
+call_accumulate(const Call *call, int place, TraceRules *rules)
+{
+	int64		window;
+
+	if (!call_has(call, place))
+		return;
+	window = call_length(call, place, "accumulate");
+	if (window == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("accumulate must be longer than nothing"),
+				 errhint("Use the time within which minutes add up, such as '24 hours', or NULL if they do not.")));
+	if (window < rules->need)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("accumulate must not be shorter than min_overlap"),
+				 errdetail("No sum of minutes within it could be long enough."),
+				 errhint("Give the time within which meetings add up to min_overlap, such as '24 hours'.")));
+	rules->window = window;
+	rules->least_sum = rules->need;
+	rules->need = 1;
+}
+
 VisitLog *
 call_open_log(const Call *call, Span span)
 {

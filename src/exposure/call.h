@@ -52,6 +52,9 @@ extern int64 call_length(const Call *call, int place, const char *name);
 extern double call_within(const Call *call, int place);
 extern double call_linger_ratio(const Call *call, int place);
 
+/* Set the rules for minutes that add up to rules->need, if they are to. */
+extern void call_accumulate(const Call *call, int place, TraceRules *rules);
+
 /*
  * Open the log for a trace that concerns visits in this span, and check that
  * its keys have the types of the call.  Errors: visit_log_open()'s, and 42804.

@@ -5,7 +5,8 @@
  *
  * The case's stays and the air around them are found as in a trace's first
  * level, but each visit is then held against every single piece, since each
- * pair is a row of the answer.
+ * pair is a row of the answer.  Where minutes add up, such a level is run
+ * first, to know whom the case exposed.
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -26,6 +27,7 @@ enum
 	ARG_LINGER,
 	ARG_MIN_OVERLAP,
 	ARG_LINGER_RATIO,
+	ARG_ACCUMULATE,
 	NARGS
 };
 
@@ -56,9 +58,11 @@ typedef struct Contacts
 	Size		nreaches;
 	Size		reaches_size;
 	int64	   *longest;		/* longest piece of each of trace->airs */
+	bool		exposed_only;	/* those alone whom the trace has reached */
 } Contacts;
 
 static void begin_trace(Contacts *contacts);
+static void find_exposed(Contacts *contacts);
 static void take_stays(void *arg, const Visit *visits, int n);
 static void spread_air(Contacts *contacts);
 static void add_reach(Contacts *contacts, int32 stay, int32 venue, float8 metres);
@@ -83,6 +87,8 @@ anshim_contacts(PG_FUNCTION_ARGS)
 	call_begin(&contacts.call, fcinfo, "contacts", "case_subject", NARGS);
 	begin_trace(&contacts);
 	trace = contacts.trace;
+	if (trace->rules.window > 0)
+		find_exposed(&contacts);
 
 	question.subject = contacts.subject;
 	question.from = contacts.during.from;
@@ -106,18 +112,39 @@ begin_trace(Contacts *contacts)
 	Call	   *call = &contacts->call;
 	TraceRules	rules = {0};
 	Datum		subject = call_argument(call, 1, call->keys);
+	Span		visits;
 	VisitLog   *log;
 
-	contacts->during = call_during(call);
+	contacts->during = visits = call_during(call);
 	rules.degrees = 1;
 	rules.within = call_within(call, ARG_WITHIN);
 	rules.linger = call_length(call, ARG_LINGER, "linger");
 	rules.need = Max(call_length(call, ARG_MIN_OVERLAP, "min_overlap"), 1);
 	rules.linger_ratio = call_linger_ratio(call, ARG_LINGER_RATIO);
-	rules.horizon = contacts->during.to;
-	log = call_open_log(call, contacts->during);
+	call_accumulate(call, ARG_ACCUMULATE, &rules);
+	rules.horizon = visits.to;
+	visits.to = trace_last_visit(&rules);
+	log = call_open_log(call, visits);
 	contacts->trace = trace_begin(log, &rules);
 	contacts->subject = ident_from_datum(&log->subject, subject);
+}
+
+/*
+ * Let the trace find whom the case's minutes expose, and be ready for their
+ * meetings, however short.
+ */
+static void
+find_exposed(Contacts *contacts)
+{
+	Trace	   *trace = contacts->trace;
+
+	trace_add_case(trace, contacts->subject, contacts->during);
+	trace_start(trace);
+	trace->level = 1;
+	trace_level(trace);
+	trace->npieces = trace->nairs = trace->nquestions = 0;
+	trace->rules.window = 0;
+	contacts->exposed_only = true;
 }
 
 /*
@@ -231,6 +258,9 @@ take_visits(void *arg, const Visit *visits, int n)
 
 		if (span_is_empty(open) ||
 			ident_compare(&trace->log->subject, visit->other, contacts->subject) == 0)
+			continue;
+		if (contacts->exposed_only &&
+			trace_subject(trace, ident_table_add(trace->subjects, visit->other))->record < 0)
 			continue;
 
 		/* the first piece that began late enough to reach the visit */

@@ -29,6 +29,7 @@ enum
 	ARG_LIMIT,					/* until, or since */
 	ARG_CASE_PERIODS,
 	ARG_LINGER_RATIO,
+	ARG_ACCUMULATE,
 	NARGS
 };
 
@@ -125,6 +126,7 @@ run_trace(Call *call, bool backward)
 	rules.infectious_for = call_has(call, ARG_INFECTIOUS_FOR) ?
 		call_length(call, ARG_INFECTIOUS_FOR, "infectious_for") : TIME_MAX;
 	rules.linger_ratio = call_linger_ratio(call, ARG_LINGER_RATIO);
+	call_accumulate(call, ARG_ACCUMULATE, &rules);
 
 	if (call_has(call, ARG_LIMIT))
 	{
@@ -137,6 +139,8 @@ run_trace(Call *call, bool backward)
 			visits.to = limit;
 	}
 	rules.horizon = backward ? -visits.from : visits.to;
+	if (!backward)
+		visits.to = trace_last_visit(&rules);
 
 	trace = trace_begin(call_open_log(call, visits), &rules);
 	call_add_cases(call, trace, during, ARG_CASE_PERIODS);

@@ -108,7 +108,8 @@ take_stay(Trace *trace, const Visit *visit, int32 venue)
 
 /*
  * The air of a piece, as far as somebody who comes then can still share `need`
- * of it, and before the horizon; empty if the piece is.
+ * of it, and before the horizon; empty if the piece is.  Where minutes add up,
+ * those after the horizon do too.
  */
 Span
 trace_air(const Trace *trace, Span piece)
@@ -119,7 +120,8 @@ trace_air(const Trace *trace, Span piece)
 	if (!span_is_empty(piece))
 	{
 		air.to = time_add(time_add(piece.to, trace_tail(trace, piece)), 1 - rules->need);
-		air.to = Min(air.to, rules->horizon);
+		if (rules->window == 0)
+			air.to = Min(air.to, rules->horizon);
 	}
 	return air;
 }

@@ -29,8 +29,8 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 
+#include "minutes.h"
 #include "stats.h"
-#include "trace.h"
 
 static void close_level(Trace *trace);
 static void choose_infectors(Trace *trace);
@@ -64,8 +64,17 @@ trace_begin(VisitLog *log, const TraceRules *rules)
 	if (rules->within > 0)
 		trace->proximity = proximity_open(memory, log, rules->within);
 	store_init(&trace->records, memory, sizeof(Record));
-	trace->subjects = ident_table_create(memory, &log->subject, sizeof(Subject), &new_subject);
-	trace->venues = ident_table_create(memory, &log->venue, sizeof(Venue), &new_venue);
+	if (rules->window > 0)
+	{
+		trace->minutes = minutes_create(memory);
+		trace->subjects = ident_table_create(memory, &log->subject, sizeof(Breather), &new_breather);
+		trace->venues = ident_table_create(memory, &log->venue, sizeof(AiredVenue), &new_aired_venue);
+	}
+	else
+	{
+		trace->subjects = ident_table_create(memory, &log->subject, sizeof(Subject), &new_subject);
+		trace->venues = ident_table_create(memory, &log->venue, sizeof(Venue), &new_venue);
+	}
 	return trace;
 }
 
@@ -127,12 +136,7 @@ trace_run(Trace *trace)
 			break;
 		INSTR_TIME_SET_CURRENT(begin);
 
-		trace->first_record = trace->records.n;
-		trace->npieces = trace->nairs = trace->nstrips = trace->nquestions = 0;
-		trace_collect_pieces(trace);
-		trace_build_air(trace);
-		trace_spread(trace);
-		close_level(trace);
+		trace_level(trace);
 
 		INSTR_TIME_SET_CURRENT(end);
 		INSTR_TIME_SUBTRACT(end, begin);
@@ -148,6 +152,26 @@ trace_run(Trace *trace)
 
 		if (trace->level < trace->rules.degrees)
 			choose_infectors(trace);
+	}
+}
+
+/*
+ * From the level's infectors on to its records.
+ */
+void
+trace_level(Trace *trace)
+{
+	trace->first_infecting = trace->first_record;
+	trace->first_record = trace->records.n;
+	trace->npieces = trace->nairs = trace->nstrips = trace->nquestions = 0;
+	trace_collect_pieces(trace);
+	if (trace->minutes)
+		minutes_level(trace);
+	else
+	{
+		trace_build_air(trace);
+		trace_spread(trace);
+		close_level(trace);
 	}
 }
 

@@ -37,6 +37,8 @@ typedef struct TraceRules
 	double		within;			/* metres */
 
 	int64		need;			/* the least overlap, at least 1 */
+	int64		window;			/* if not 0, meetings add up within so long: */
+	int64		least_sum;		/* to at least this, and `need` is 1 */
 	int64		linger;			/* air stays infectious for so long at most */
 	double		linger_ratio;	/* ... for so many times the stay, unless < 0 */
 } TraceRules;
@@ -47,7 +49,7 @@ typedef struct TraceCase
 	SpanList	periods;		/* infectious time, not joined with others' */
 } TraceCase;
 
-/* What is known of a subject: an entry of Trace.subjects. */
+/* What is known of a subject: what an entry of Trace.subjects begins with. */
 typedef struct Subject
 {
 	Ident		ident;
@@ -112,7 +114,7 @@ typedef struct VenueAir
 	Size		npieces;		/* those with old air alone left out */
 } VenueAir;
 
-/* What is known of a venue: an entry of Trace.venues. */
+/* What is known of a venue: what an entry of Trace.venues begins with. */
 typedef struct Venue
 {
 	Ident		ident;
@@ -147,6 +149,7 @@ typedef struct Trace
 	VisitLog   *log;
 	VisitSource *source;
 	Proximity  *proximity;		/* NULL unless rules.within > 0 */
+	struct Minutes *minutes;	/* NULL unless rules.window > 0 */
 
 	IdentTable *subjects;
 	IdentTable *venues;
@@ -163,6 +166,7 @@ typedef struct Trace
 	/* the level under way */
 	int			level;
 	int64		first_record;	/* of this level */
+	int64		first_infecting;	/* of the level before */
 	Infector   *infectors;
 	Size		ninfectors;
 	Size		infectors_size;
@@ -181,10 +185,21 @@ typedef struct Trace
 	Size		questions_size;
 } Trace;
 
+/*
+ * Visits that begin at this moment or later do not matter to a trace forwards:
+ * where minutes add up, some in air that lingers behind the horizon do.
+ */
+static inline int64
+trace_last_visit(const TraceRules *rules)
+{
+	return time_add(rules->horizon, Min(rules->linger, rules->window));
+}
+
 /* trace.c */
 extern Trace *trace_begin(VisitLog *log, const TraceRules *rules);
 extern int32 trace_add_case(Trace *trace, Ident ident, Span period);
 extern void trace_start(Trace *trace);
+extern void trace_level(Trace *trace);
 extern void trace_run(Trace *trace);
 extern void trace_end(Trace *trace);
 
@@ -252,6 +267,10 @@ extern void trace_ask_neighbours(Trace *trace, const int32 *venues, Size n);
 
 /* air.c */
 extern void trace_build_air(Trace *trace);
+extern void trace_group_pieces(Trace *trace);
+extern void trace_sort_pieces(Piece *pieces, Size n);
+extern void trace_ask_stretches(Trace *trace, int32 tag, const SpanList *stretches,
+								const bool *under_way);
 
 /* spread.c */
 extern void trace_spread(Trace *trace);

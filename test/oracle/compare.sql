@@ -286,10 +286,10 @@ DECLARE
 	cases text[];
 	arguments text[];
 	named text[] := CASE what
-						WHEN 'contacts' THEN '{within,linger,min_overlap,linger_ratio}'
+						WHEN 'contacts' THEN '{within,linger,min_overlap,linger_ratio,accumulate}'
 						WHEN 'hotspots' THEN '{min_cases,linger,case_periods,linger_ratio}'
-						WHEN 'sources' THEN '{degrees,linger,min_overlap,within,latent,infectious_for,since,case_periods,linger_ratio}'
-						ELSE '{degrees,linger,min_overlap,within,latent,infectious_for,until,case_periods,linger_ratio}'
+						WHEN 'sources' THEN '{degrees,linger,min_overlap,within,latent,infectious_for,since,case_periods,linger_ratio,accumulate}'
+						ELSE '{degrees,linger,min_overlap,within,latent,infectious_for,until,case_periods,linger_ratio,accumulate}'
 					END;
 BEGIN
 	EXECUTE format('SELECT array_agg(k.%I::text ORDER BY c.n)
@@ -322,7 +322,8 @@ BEGIN
 							('since', q.since::text, NULL),
 							('case_periods', q.case_periods::text, NULL),
 							('min_cases', q.min_cases::text, '2'),
-							('linger_ratio', q.linger_ratio::text, NULL)) AS a (argument, value, default_value)
+							('linger_ratio', q.linger_ratio::text, NULL),
+							('accumulate', q.accumulate::text, NULL)) AS a (argument, value, default_value)
 					  WHERE a.argument = ANY (named) AND a.value IS DISTINCT FROM a.default_value),
 					  ', '));
 END;
@@ -471,6 +472,8 @@ BEGIN
 	s := q; s.infectious_for := oracle.length(q.infectious_for); RETURN NEXT s;
 	s := q; s.until := NULL; RETURN NEXT s;
 	s := q; s.since := NULL; RETURN NEXT s;
+	s := q; s.accumulate := NULL; RETURN NEXT s;
+	s := q; s.accumulate := oracle.length(q.accumulate); RETURN NEXT s;
 	s := q; s.linger_ratio := NULL; RETURN NEXT s;
 	s := q; s.linger_ratio := 1; RETURN NEXT s;
 	s := q; s.min_cases := 1; RETURN NEXT s;

@@ -49,7 +49,10 @@
  * 11. linger_ratio: the piece's own length counts, cut as it is, or backwards
  *     the length of the other's whole visit; the product is rounded to whole
  *     microseconds, halves to even. NULL: no such bound.
- * 12. A `during` that is empty once it is normalised, such as (t, t + 1
+ * 12. accumulate: E is not cut at H, only the moment t is before H. contacts: a
+ *     row for every overlap that is there, and begins before H, of subjects who
+ *     are exposed to the case's pieces.
+ * 13. A `during` that is empty once it is normalised, such as (t, t + 1
  *     microsecond), leaves every D empty.
  */
 
@@ -58,6 +61,9 @@ CREATE SCHEMA oracle;
 -- A row of a visit log, and a visit made of such rows.
 CREATE TYPE oracle.log_row AS (subject integer, venue integer, entered_at timestamptz, left_at timestamptz);
 CREATE TYPE oracle.visit AS (subject integer, venue integer, stay tstzrange);
+
+-- A piece, and the lowest level at which there is such a one.
+CREATE TYPE oracle.piece AS (subject integer, venue integer, stay tstzrange, level integer);
 
 -- A location of a venue, in metres on a plane.
 CREATE TYPE oracle.place AS (venue integer, x float8, y float8);
@@ -92,7 +98,8 @@ CREATE TYPE oracle.question AS (
 	since timestamptz,
 	case_periods tstzrange[],
 	min_cases integer,
-	linger_ratio float8
+	linger_ratio float8,
+	accumulate interval
 );
 
 -- A length of time: days count as 24 hours, whatever the time zone. No log is
@@ -187,6 +194,71 @@ CREATE FUNCTION oracle.suffices(o tstzrange, min_overlap interval) RETURNS boole
 LANGUAGE sql IMMUTABLE
 RETURN NOT isempty(o) AND upper(o) - lower(o) >= oracle.length(min_overlap);
 
+--
+-- Minutes that add up. |E intersected with [t, t + W)| never grows while t moves
+-- to the right within E (on the left goes as much as on the right can come), so
+-- that the least t is the beginning of some overlap; and backwards likewise.
+--
+
+CREATE FUNCTION oracle.suffices_in(e tstzmultirange, period tstzrange, min_overlap interval) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN coalesce((SELECT sum(upper(r) - lower(r)) FROM unnest(e * tstzmultirange(period)) AS r), '0') >= oracle.length(min_overlap);
+
+-- Somebody's time in a piece's air, or backwards the time in which a piece's owner was in her air; ends: the end of the visit whose air it is.
+CREATE TYPE oracle.breath AS (subject integer, o tstzrange, ends timestamptz, level integer, infector integer, venue integer);
+
+CREATE FUNCTION oracle.breaths(visits oracle.visit[], near oracle.near[], pieces oracle.piece[], q oracle.question) RETURNS oracle.breath[]
+LANGUAGE sql IMMUTABLE
+RETURN (
+	SELECT array_agg(ROW(y.subject, y.stay * a.air, NULL, p.level, p.subject, y.venue)::oracle.breath)
+	FROM unnest(pieces) AS p
+		 JOIN unnest(near) AS n ON p.venue = n.a
+		 JOIN unnest(visits) AS y ON y.venue = n.b,
+		 LATERAL (SELECT oracle.air(p.stay, (q).linger, (q).linger_ratio) AS air) AS a
+	WHERE y.subject <> p.subject AND NOT y.subject = ANY ((q).cases) AND NOT isempty(y.stay * a.air)
+);
+
+-- T_{k+1} of everybody whom it exposes, whether or not T_k was as early.
+CREATE FUNCTION oracle.added_up(breaths oracle.breath[], h timestamptz, q oracle.question) RETURNS SETOF oracle.breath
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT DISTINCT ON (b.subject) b.*
+	FROM unnest(breaths) AS b
+		 JOIN (SELECT e.subject, range_agg(e.o) AS e FROM unnest(breaths) AS e GROUP BY e.subject) AS e USING (subject)
+	WHERE lower(b.o) < h
+		  AND oracle.suffices_in(e.e, tstzrange(lower(b.o), lower(b.o) + oracle.length(q.accumulate)), q.min_overlap)
+	ORDER BY b.subject, lower(b.o), b.level, b.infector, b.venue;
+$$;
+
+CREATE FUNCTION oracle.breaths_backwards(visits oracle.visit[], near oracle.near[], pieces oracle.piece[], q oracle.question) RETURNS oracle.breath[]
+LANGUAGE sql IMMUTABLE
+RETURN (
+	SELECT array_agg(ROW(y.subject, p.stay * a.air, upper(y.stay), p.level, p.subject, y.venue)::oracle.breath)
+	FROM unnest(pieces) AS p
+		 JOIN unnest(near) AS n ON p.venue = n.a
+		 JOIN unnest(visits) AS y ON y.venue = n.b,
+		 LATERAL (SELECT oracle.air(y.stay, (q).linger, (q).linger_ratio) AS air) AS a
+	WHERE y.subject <> p.subject AND NOT y.subject = ANY ((q).cases) AND NOT isempty(y.stay) AND NOT isempty(p.stay * a.air)
+);
+
+CREATE FUNCTION oracle.added_up_backwards(breaths oracle.breath[], g timestamptz, q oracle.question) RETURNS SETOF oracle.breath
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT DISTINCT ON (b.subject) b.*
+	FROM unnest(breaths) AS b
+		 JOIN (SELECT e.subject, range_agg(e.o) AS e FROM unnest(breaths) AS e GROUP BY e.subject) AS e USING (subject)
+	WHERE least(b.ends, upper(b.o)) > g
+		  AND oracle.suffices_in(e.e, tstzrange(upper(b.o) - oracle.length(q.accumulate), upper(b.o)), q.min_overlap)
+	ORDER BY b.subject, least(b.ends, upper(b.o)) DESC, b.level, b.infector, b.venue;
+$$;
+
+-- The pieces that are new, at this level.
+CREATE FUNCTION oracle.more_pieces(known oracle.piece[], pieces oracle.visit[], level integer) RETURNS oracle.piece[]
+LANGUAGE sql IMMUTABLE
+RETURN known || (
+	SELECT array_agg(ROW(p.subject, p.venue, p.stay, level)::oracle.piece)
+	FROM unnest(pieces) AS p
+	WHERE NOT EXISTS (SELECT FROM unnest(known) AS k WHERE (k.subject, k.venue, k.stay) = (p.subject, p.venue, p.stay))
+);
+
 CREATE FUNCTION oracle.contacts(log oracle.log_row[], default_stay interval, places oracle.place[], q oracle.question)
 RETURNS SETOF oracle.contact
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -196,7 +268,14 @@ DECLARE
 	h timestamptz := upper(oracle.normalised(q.during));
 	spells oracle.spell[] := ARRAY[ROW(q.cases[1], oracle.normalised(q.during))::oracle.spell];
 	pieces oracle.visit[] := oracle.pieces_before(visits, spells, h);
+	exposed integer[];
 BEGIN
+	IF q.accumulate IS NOT NULL THEN
+		q.cases := q.cases[1:1];
+		exposed := ARRAY(SELECT a.subject
+						 FROM oracle.added_up(oracle.breaths(visits, near, oracle.more_pieces('{}', pieces, 0), q), h, q) AS a);
+		q.min_overlap := '0';
+	END IF;
 	RETURN QUERY
 	SELECT y.subject, y.venue, p.venue,
 		   greatest(lower(y.stay), lower(p.stay)),
@@ -207,6 +286,7 @@ BEGIN
 		 JOIN unnest(near) AS n ON p.venue = n.a
 		 JOIN unnest(visits) AS y ON y.venue = n.b
 	WHERE y.subject <> p.subject
+		  AND (q.accumulate IS NULL OR y.subject = ANY (exposed))
 		  AND oracle.suffices(y.stay * oracle.air(p.stay, q.linger, q.linger_ratio), q.min_overlap)
 		  AND greatest(lower(y.stay), lower(p.stay)) < h;
 END;
@@ -233,14 +313,23 @@ DECLARE
 	case_spells oracle.spell[] := oracle.case_spells(q);
 	reached oracle.reach[] := '{}';
 	pieces oracle.visit[];
+	known oracle.piece[] := '{}';
 	improved oracle.reach[];
 BEGIN
 	FOR k IN 0 .. q.degrees - 1 LOOP
 		pieces := oracle.pieces_before(visits, case_spells || oracle.infectious(reached, q.latent, q.infectious_for), h);
+		IF q.accumulate IS NOT NULL THEN
+			known := oracle.more_pieces(known, pieces, k);
+			pieces := NULL;
+		END IF;
 
 		SELECT array_agg(ROW(e.subject, k + 1, e.begins, e.infector, e.venue)::oracle.reach)
 		INTO improved
-		FROM (SELECT DISTINCT ON (y.subject) y.subject, greatest(lower(y.stay), lower(p.stay)) AS begins, p.subject AS infector, y.venue
+		FROM (SELECT a.subject, lower(a.o) AS begins, a.infector, a.venue
+			  FROM oracle.added_up(oracle.breaths(visits, near, known, q), h, q) AS a
+			  WHERE q.accumulate IS NOT NULL
+			  UNION ALL
+			  (SELECT DISTINCT ON (y.subject) y.subject, greatest(lower(y.stay), lower(p.stay)) AS begins, p.subject AS infector, y.venue
 			  FROM unnest(pieces) AS p
 				   JOIN unnest(near) AS n ON p.venue = n.a
 				   JOIN unnest(visits) AS y ON y.venue = n.b
@@ -248,7 +337,7 @@ BEGIN
 					AND y.subject <> ALL (q.cases)
 					AND oracle.suffices(y.stay * oracle.air(p.stay, q.linger, q.linger_ratio), q.min_overlap)
 					AND greatest(lower(y.stay), lower(p.stay)) < h
-			  ORDER BY y.subject, begins, infector, y.venue) AS e
+			  ORDER BY y.subject, begins, infector, y.venue)) AS e
 		WHERE NOT EXISTS (SELECT FROM unnest(reached) AS r WHERE r.subject = e.subject AND r.reached <= e.begins);
 
 		-- Nothing new at this level: nothing new at any later one, which would look at the same pieces.
@@ -338,7 +427,8 @@ BEGIN
 					  WHERE r.subject = p.infected AND r.reached = p.exposed_at AND r.level <= q.degrees - (p.steps - p.step));
 
 	-- The hop itself: some piece of the infector's, infectious through this
-	-- chain, exposes a visit at this venue from this moment on.
+	-- chain, exposes a visit at this venue from this moment on, or if minutes
+	-- add up is breathed at it.
 	RETURN QUERY
 	WITH hop AS (
 		SELECT p.*, before.exposed_at AS infector_exposed_at
@@ -365,8 +455,11 @@ BEGIN
 			 JOIN unnest(near) AS n ON n.a = x.venue AND n.b = p.venue
 			 JOIN unnest(visits) AS y ON y.subject = p.infected AND y.venue = p.venue
 		WHERE p.infected <> p.infector
-			  AND oracle.suffices(y.stay * oracle.air(x.stay, q.linger, q.linger_ratio), q.min_overlap)
-			  AND greatest(lower(y.stay), lower(x.stay)) = p.exposed_at
+			  AND CASE
+					  WHEN q.accumulate IS NOT NULL THEN y.stay * oracle.air(x.stay, q.linger, q.linger_ratio) @> p.exposed_at
+					  ELSE oracle.suffices(y.stay * oracle.air(x.stay, q.linger, q.linger_ratio), q.min_overlap)
+						   AND greatest(lower(y.stay), lower(x.stay)) = p.exposed_at
+				  END
 			  AND p.exposed_at < h
 	)
 	SELECT format('subject %s, step %s: %s does not expose %s at venue %s from %s on', p.subject, p.step, p.infector, p.infected, p.venue, p.exposed_at)
@@ -398,14 +491,23 @@ DECLARE
 	case_spells oracle.spell[] := oracle.case_spells(q);
 	reached oracle.reach[] := '{}';
 	pieces oracle.visit[];
+	known oracle.piece[] := '{}';
 	improved oracle.reach[];
 BEGIN
 	FOR k IN 0 .. q.degrees - 1 LOOP
 		pieces := oracle.pieces_after(visits, case_spells || oracle.receptive(reached, q.latent, q.infectious_for), g);
+		IF q.accumulate IS NOT NULL THEN
+			known := oracle.more_pieces(known, pieces, k);
+			pieces := NULL;
+		END IF;
 
 		SELECT array_agg(ROW(e.subject, k + 1, e.ends, e.infected, e.venue)::oracle.reach)
 		INTO improved
-		FROM (SELECT DISTINCT ON (y.subject) y.subject, least(upper(y.stay), upper(p.stay)) AS ends, p.subject AS infected, y.venue
+		FROM (SELECT a.subject, least(a.ends, upper(a.o)) AS ends, a.infector AS infected, a.venue
+			  FROM oracle.added_up_backwards(oracle.breaths_backwards(visits, near, known, q), g, q) AS a
+			  WHERE q.accumulate IS NOT NULL
+			  UNION ALL
+			  (SELECT DISTINCT ON (y.subject) y.subject, least(upper(y.stay), upper(p.stay)) AS ends, p.subject AS infected, y.venue
 			  FROM unnest(pieces) AS p
 				   JOIN unnest(near) AS n ON p.venue = n.a
 				   JOIN unnest(visits) AS y ON y.venue = n.b
@@ -414,7 +516,7 @@ BEGIN
 					AND NOT isempty(y.stay)
 					AND oracle.suffices(p.stay * oracle.air(y.stay, q.linger, q.linger_ratio), q.min_overlap)
 					AND least(upper(y.stay), upper(p.stay)) > g
-			  ORDER BY y.subject, ends DESC, infected, y.venue) AS e
+			  ORDER BY y.subject, ends DESC, infected, y.venue)) AS e
 		WHERE NOT EXISTS (SELECT FROM unnest(reached) AS r WHERE r.subject = e.subject AND r.reached >= e.ends);
 
 		EXIT WHEN improved IS NULL;

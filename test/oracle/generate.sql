@@ -312,6 +312,11 @@ BEGIN
 		q.infectious_for := oracle.random_length(seed, log, 'infectious_for', shape, 0, 1, 2, 3, 4, 4, 5, 6, 8, 12);
 	END IF;
 	q.min_cases := oracle.pick(seed, log, 'min_cases', 1, 2, 2, 3);
+	-- No sum is longer than the time in which it adds up.
+	IF oracle.rnd(seed, log, 'adds up', 3) = 0 THEN
+		q.min_overlap := oracle.random_length(seed, log, 'sum', shape, 0, 1, 2, 2, 3, 3, 4, 5, 6);
+		q.accumulate := greatest(oracle.random_length(seed, log, 'accumulate', shape, 1, 2, 3, 4, 6, 8, 12, 20, 30), q.min_overlap, '1 microsecond');
+	END IF;
 	IF oracle.rnd(seed, log, 'follows', 3) = 0 THEN
 		q.linger_ratio := oracle.pick(seed, log, 'linger_ratio', 0, 1, 2, 3, 4, 4, 6, 10) / 4.0;
 	END IF;

@@ -89,31 +89,6 @@ RETURN (
 		  GROUP BY visit, subject, venue, run) AS runs
 );
 
-CREATE FUNCTION oracle.tick_contacts(log oracle.log_row[], default_stay interval, places oracle.place[], q oracle.question)
-RETURNS SETOF oracle.contact
-LANGUAGE sql IMMUTABLE AS $$
-	WITH m AS MATERIALIZED (
-		SELECT oracle.moments(log, default_stay) AS moments
-	)
-	SELECT y.subject, y.venue, p.venue, oracle.at(min(y.t)), oracle.at(max(y.t) + 1),
-		   count(*) FILTER (WHERE y.t <= p.last) * interval '1 microsecond', d.distance
-	FROM m,
-		 LATERAL unnest(oracle.tick_case_pieces(moments,
-												ROW(q.cases[1:1], q.during, 1, q.linger, q.min_overlap, q.within, NULL, NULL, NULL, NULL,
-													NULL, NULL, q.linger_ratio)::oracle.question,
-												NULL, '-infinity')) AS p,
-		 LATERAL unnest(moments) AS y,
-		 LATERAL (SELECT CASE
-							 WHEN y.venue = p.venue THEN 0
-							 WHEN q.within > 0 THEN (SELECT min(sqrt((a.x - b.x) ^ 2 + (a.y - b.y) ^ 2))
-													 FROM unnest(places) AS a, unnest(places) AS b
-													 WHERE a.venue = y.venue AND b.venue = p.venue)
-						 END AS distance) AS d
-	WHERE y.subject <> p.subject AND d.distance <= q.within AND y.t BETWEEN p.first AND p.last + oracle.tail(p.first, p.last, q.linger, q.linger_ratio)
-	GROUP BY y.subject, y.venue, y.visit, p.venue, p.visit, p.first, p.last, d.distance
-	HAVING count(*) >= oracle.ticks(q.min_overlap) AND oracle.is_before_end(min(y.t), NULL, q.during);
-$$;
-
 -- Nothing changes behind level 12: logs have fewer subjects.
 CREATE FUNCTION oracle.tick_exposures(log oracle.log_row[], default_stay interval, places oracle.place[], q oracle.question)
 RETURNS SETOF oracle.exposure
@@ -128,17 +103,18 @@ LANGUAGE sql IMMUTABLE AS $$
 		SELECT k + 1,
 			   reached || ARRAY(
 				   WITH piece AS (
-					   SELECT p.* FROM c, unnest(case_pieces) AS p
+					   SELECT p.*, 0 FROM c, unnest(case_pieces) AS p
 					   UNION ALL
-					   SELECT x.visit, x.subject, x.venue, min(x.t), max(x.t)
+					   SELECT x.visit, x.subject, x.venue, min(x.t), max(x.t), r.level
 					   FROM m, unnest(moments) AS x JOIN unnest(reached) AS r USING (subject)
 					   WHERE x.t - r.t >= oracle.ticks(q.latent)
 							 AND coalesce(x.t - r.t < oracle.ticks(q.latent) + oracle.ticks(q.infectious_for), true)
 							 AND oracle.is_before_end(x.t, q.until, q.during)
-					   GROUP BY x.visit, x.subject, x.venue, r.t
-				   ), meeting AS (
-					   SELECT y.subject, min(y.t) AS t, p.subject AS infector, y.venue
-					   FROM piece AS p (visit, subject, venue, first, last), m, unnest(moments) AS y
+					   GROUP BY x.visit, x.subject, x.venue, r.t, r.level
+				   ), breath AS MATERIALIZED (
+					   -- y and p are in one air at this moment.
+					   SELECT y.visit, y.subject, y.venue, y.t, p.visit AS piece_visit, p.subject AS infector, p.first, p.last, p.level
+					   FROM piece AS p (visit, subject, venue, first, last, level), m, unnest(moments) AS y
 					   WHERE y.subject <> p.subject
 							 AND NOT y.subject = ANY (q.cases)
 							 AND (y.venue = p.venue
@@ -147,13 +123,25 @@ LANGUAGE sql IMMUTABLE AS $$
 															  WHERE a.venue = y.venue AND b.venue = p.venue
 																	AND (a.x - b.x) ^ 2 + (a.y - b.y) ^ 2 <= q.within ^ 2))
 							 AND y.t >= p.first AND y.t - p.last <= oracle.tail(p.first, p.last, q.linger, q.linger_ratio)
-					   GROUP BY y.subject, y.visit, y.venue, p.visit, p.subject, p.first, p.last
-					   HAVING count(*) >= oracle.ticks(q.min_overlap) AND oracle.is_before_end(min(y.t), q.until, q.during)
+				   ), total AS (
+					   -- How many of the moments from this one on, as long as minutes add up, she breathed such air.
+					   SELECT subject, t, count(*) OVER (PARTITION BY subject ORDER BY t RANGE BETWEEN CURRENT ROW AND greatest(oracle.ticks(q.accumulate) - 1, 0) FOLLOWING) AS n
+					   FROM (SELECT DISTINCT subject, t FROM breath WHERE q.accumulate IS NOT NULL) AS e
+				   ), meeting AS (
+					   SELECT subject, min(t) AS t, 0 AS level, infector, venue
+					   FROM breath
+					   WHERE q.accumulate IS NULL
+					   GROUP BY subject, visit, venue, piece_visit, infector, first, last
+					   HAVING count(*) >= oracle.ticks(q.min_overlap) AND oracle.is_before_end(min(t), q.until, q.during)
+					   UNION ALL
+					   SELECT subject, t, level, infector, venue
+					   FROM breath JOIN total USING (subject, t)
+					   WHERE n >= oracle.ticks(q.min_overlap) AND oracle.is_before_end(t, q.until, q.during)
 				   )
-				   SELECT ROW(best.subject, k + 1, best.t, best.infector,
-							  (SELECT min(venue) FROM meeting WHERE (subject, t, infector) = (best.subject, best.t, best.infector)))::oracle.tick_reach
+				   SELECT ROW(best.subject, k + 1, best.t, best.infector[2],
+							  (SELECT min(venue) FROM meeting WHERE (subject, t, level, infector) = (best.subject, best.t, best.infector[1], best.infector[2])))::oracle.tick_reach
 				   FROM (SELECT earliest.subject, earliest.t,
-								(SELECT min(infector) FROM meeting WHERE (subject, t) = (earliest.subject, earliest.t)) AS infector
+								(SELECT min(ARRAY[level, infector]) FROM meeting WHERE (subject, t) = (earliest.subject, earliest.t)) AS infector
 						 FROM (SELECT subject, min(t) AS t FROM meeting GROUP BY subject) AS earliest) AS best
 				   WHERE best.t < ALL (SELECT r.t FROM unnest(reached) AS r WHERE r.subject = best.subject))
 		FROM levels
@@ -164,6 +152,35 @@ LANGUAGE sql IMMUTABLE AS $$
 	SELECT subject, min(level), oracle.at(min(t)), (array_agg(via ORDER BY t))[1], (array_agg(venue ORDER BY t))[1]
 	FROM final
 	GROUP BY subject;
+$$;
+
+CREATE FUNCTION oracle.tick_contacts(log oracle.log_row[], default_stay interval, places oracle.place[], q oracle.question)
+RETURNS SETOF oracle.contact
+LANGUAGE sql IMMUTABLE AS $$
+	WITH m AS MATERIALIZED (
+		SELECT oracle.moments(log, default_stay) AS moments
+	)
+	SELECT y.subject, y.venue, p.venue, oracle.at(min(y.t)), oracle.at(max(y.t) + 1),
+		   count(*) FILTER (WHERE y.t <= p.last) * interval '1 microsecond', d.distance
+	FROM m,
+		 LATERAL unnest(oracle.tick_case_pieces(moments,
+												ROW(q.cases[1:1], q.during, 1, q.linger, q.min_overlap, q.within, NULL, NULL, NULL, NULL,
+													NULL, NULL, q.linger_ratio, NULL)::oracle.question,
+												NULL, '-infinity')) AS p,
+		 LATERAL unnest(moments) AS y,
+		 LATERAL (SELECT CASE
+							 WHEN y.venue = p.venue THEN 0
+							 WHEN q.within > 0 THEN (SELECT min(sqrt((a.x - b.x) ^ 2 + (a.y - b.y) ^ 2))
+													 FROM unnest(places) AS a, unnest(places) AS b
+													 WHERE a.venue = y.venue AND b.venue = p.venue)
+						 END AS distance) AS d
+	WHERE y.subject <> p.subject AND d.distance <= q.within AND y.t BETWEEN p.first AND p.last + oracle.tail(p.first, p.last, q.linger, q.linger_ratio)
+		  AND (q.accumulate IS NULL OR y.subject IN (SELECT e.subject
+													 FROM oracle.tick_exposures(log, default_stay, places,
+																				ROW(q.cases[1:1], q.during, 1, q.linger, q.min_overlap, q.within, '0', NULL, NULL, NULL,
+																					NULL, NULL, q.linger_ratio, q.accumulate)::oracle.question) AS e))
+	GROUP BY y.subject, y.venue, y.visit, p.venue, p.visit, p.first, p.last, d.distance
+	HAVING (count(*) >= oracle.ticks(q.min_overlap) OR q.accumulate IS NOT NULL) AND oracle.is_before_end(min(y.t), NULL, q.during);
 $$;
 
 CREATE FUNCTION oracle.tick_sources(log oracle.log_row[], default_stay interval, places oracle.place[], q oracle.question)
@@ -180,19 +197,20 @@ LANGUAGE sql IMMUTABLE AS $$
 			   reached || ARRAY(
 				   -- Number the pieces: the moments of each are wanted, not only the first and the last.
 				   WITH piece AS (
-					   SELECT row_number() OVER () AS piece, x.subject, x.venue, x.first, x.last
-					   FROM (SELECT p.* FROM c, unnest(case_pieces) AS p
+					   SELECT row_number() OVER () AS piece, x.subject, x.venue, x.first, x.last, x.level
+					   FROM (SELECT p.*, 0 FROM c, unnest(case_pieces) AS p
 							 UNION ALL
-							 SELECT x.visit, x.subject, x.venue, min(x.t), max(x.t)
+							 SELECT x.visit, x.subject, x.venue, min(x.t), max(x.t), r.level
 							 FROM m, unnest(moments) AS x JOIN unnest(reached) AS r USING (subject)
 							 WHERE r.t - x.t >= oracle.ticks(q.latent)
 								   AND coalesce(r.t - x.t < oracle.ticks(q.latent) + oracle.ticks(q.infectious_for), true)
 								   AND oracle.is_after_beginning(x.t, q.since, q.during)
-							 GROUP BY x.visit, x.subject, x.venue, r.t) AS x (visit, subject, venue, first, last)
+							 GROUP BY x.visit, x.subject, x.venue, r.t, r.level) AS x (visit, subject, venue, first, last, level)
 				   ), shedding AS (
 					   SELECT visit, subject, venue, min(t) AS first, max(t) AS last FROM m, unnest(moments) GROUP BY visit, subject, venue
-				   ), meeting AS (
-					   SELECT y.subject, least(y.last, max(t)) AS t, p.subject AS infected, y.venue
+				   ), breath AS MATERIALIZED (
+					   -- p is in y's air at this moment.
+					   SELECT y.visit, y.subject, y.venue, y.last, t, p.piece, p.subject AS infected, p.level
 					   FROM piece AS p, generate_series(p.first, p.last) AS t, shedding AS y
 					   WHERE y.subject <> p.subject
 							 AND NOT y.subject = ANY (q.cases)
@@ -202,13 +220,24 @@ LANGUAGE sql IMMUTABLE AS $$
 															  WHERE a.venue = y.venue AND b.venue = p.venue
 																	AND (a.x - b.x) ^ 2 + (a.y - b.y) ^ 2 <= q.within ^ 2))
 							 AND t >= y.first AND t - y.last <= oracle.tail(y.first, y.last, q.linger, q.linger_ratio)
-					   GROUP BY p.piece, p.subject, y.visit, y.subject, y.venue, y.last
-					   HAVING count(*) >= oracle.ticks(q.min_overlap) AND oracle.is_after_beginning(least(y.last, max(t)), q.since, q.during)
+				   ), total AS (
+					   SELECT subject, t, count(*) OVER (PARTITION BY subject ORDER BY t RANGE BETWEEN greatest(oracle.ticks(q.accumulate) - 1, 0) PRECEDING AND CURRENT ROW) AS n
+					   FROM (SELECT DISTINCT subject, t FROM breath WHERE q.accumulate IS NOT NULL) AS e
+				   ), meeting AS (
+					   SELECT subject, least(last, max(t)) AS t, 0 AS level, infected, venue
+					   FROM breath
+					   WHERE q.accumulate IS NULL
+					   GROUP BY subject, visit, venue, last, piece, infected
+					   HAVING count(*) >= oracle.ticks(q.min_overlap) AND oracle.is_after_beginning(least(last, max(t)), q.since, q.during)
+					   UNION ALL
+					   SELECT subject, least(last, t), level, infected, venue
+					   FROM breath JOIN total USING (subject, t)
+					   WHERE n >= oracle.ticks(q.min_overlap) AND oracle.is_after_beginning(least(last, t), q.since, q.during)
 				   )
-				   SELECT ROW(best.subject, k + 1, best.t, best.infected,
-							  (SELECT min(venue) FROM meeting WHERE (subject, t, infected) = (best.subject, best.t, best.infected)))::oracle.tick_reach
+				   SELECT ROW(best.subject, k + 1, best.t, best.infected[2],
+							  (SELECT min(venue) FROM meeting WHERE (subject, t, level, infected) = (best.subject, best.t, best.infected[1], best.infected[2])))::oracle.tick_reach
 				   FROM (SELECT latest.subject, latest.t,
-								(SELECT min(infected) FROM meeting WHERE (subject, t) = (latest.subject, latest.t)) AS infected
+								(SELECT min(ARRAY[level, infected]) FROM meeting WHERE (subject, t) = (latest.subject, latest.t)) AS infected
 						 FROM (SELECT subject, max(t) AS t FROM meeting GROUP BY subject) AS latest) AS best
 				   WHERE best.t > ALL (SELECT r.t FROM unnest(reached) AS r WHERE r.subject = best.subject))
 		FROM levels

@@ -58,7 +58,7 @@ FROM string_to_table(anshim.exposure_dot('visit2', ARRAY[65, 99], NULL::text, '[
 WHERE line ~ '^  [neg][0-9]';
 -- All of the arguments arrive.
 SELECT bool_and(anshim.exposure_dot('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-03)', 2, title => '')
-	<> anshim.exposure_dot('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-03)', degrees, linger, min_overlap, 0, latent, infectious_for, until, periods, ''))
+	<> anshim.exposure_dot('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-03)', degrees, linger, min_overlap, 0, latent, infectious_for, until, periods, title => ''))
 FROM (VALUES
 	(1, '0'::interval, '0'::interval, '0'::interval, NULL::interval, NULL::timestamptz, NULL::tstzrange[]),
 	(2, '1 hour', '0', '0', NULL, NULL, NULL),
@@ -67,4 +67,12 @@ FROM (VALUES
 	(2, '0', '0', '0', '1 hour', NULL, NULL),
 	(2, '0', '0', '0', NULL, '2021-03-02', NULL),
 	(2, '0', '0', '0', NULL, NULL, '{"[2021-03-01 12:40+00,)"}')) AS a (degrees, linger, min_overlap, latent, infectious_for, until, periods);
+SELECT anshim.exposure_dot('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-03)', linger => '1 hour')
+	<> anshim.exposure_dot('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-03)', linger => '1 hour', linger_ratio => 0.1),
+	anshim.exposure_dot('visit2', ARRAY[65], NULL::text, '[2021-03-01, 2021-03-03)', linger => '1 hour')
+	<> anshim.exposure_dot('visit2', ARRAY[65], NULL::text, '[2021-03-01, 2021-03-03)', linger => '1 hour', linger_ratio => 0.1),
+	anshim.exposure_dot('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-03)', degrees => 2, linger => '1 hour', min_overlap => '90 minutes')
+	<> anshim.exposure_dot('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-03)', degrees => 2, linger => '1 hour', min_overlap => '90 minutes', accumulate => '1 day'),
+	anshim.exposure_dot('visit2', ARRAY[65], NULL::text, '[2021-03-01, 2021-03-03)', degrees => 2, linger => '1 hour', min_overlap => '90 minutes')
+	<> anshim.exposure_dot('visit2', ARRAY[65], NULL::text, '[2021-03-01, 2021-03-03)', degrees => 2, linger => '1 hour', min_overlap => '90 minutes', accumulate => '1 day');
 DROP TABLE visit, visit2, hop;

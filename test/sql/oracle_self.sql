@@ -36,14 +36,14 @@ CREATE FUNCTION oracle.question(cases integer[], during text, degrees integer DE
 								min_overlap interval DEFAULT '0', within float8 DEFAULT 0, latent interval DEFAULT '0',
 								infectious_for interval DEFAULT NULL, until text DEFAULT NULL, since text DEFAULT NULL,
 								case_periods text[] DEFAULT NULL, min_cases integer DEFAULT 2,
-								linger_ratio float8 DEFAULT NULL)
+								linger_ratio float8 DEFAULT NULL, accumulate interval DEFAULT NULL)
 RETURNS oracle.question
 LANGUAGE sql
 RETURN ROW(cases, oracle.range(during), degrees, linger, min_overlap, within, latent, infectious_for,
 		   CASE WHEN until LIKE '%infinity' THEN until::timestamptz ELSE oracle.clock(until) END,
 		   CASE WHEN since LIKE '%infinity' THEN since::timestamptz ELSE oracle.clock(since) END,
 		   CASE WHEN case_periods IS NOT NULL THEN ARRAY(SELECT oracle.range(p) FROM unnest(case_periods) AS p) END,
-		   min_cases, linger_ratio)::oracle.question;
+		   min_cases, linger_ratio, accumulate)::oracle.question;
 
 CREATE FUNCTION oracle.short(t timestamptz) RETURNS text
 LANGUAGE sql
@@ -330,6 +330,56 @@ SELECT oracle.same(oracle.exposures(:'twice', oracle.question('{1,1}', '[00:00,2
 				   'none');
 
 --
+-- Minutes that add up
+--
+
+-- The case meets 2 for 7, 7 and 5 minutes, and 3 for 10 and 4. In a day that is
+-- 19 minutes for 2 and 14 for 3. The fifteenth of 2's is over at 15:06, 7 hours
+-- and 6 minutes after the first began: within less there are 14 or 12. So few
+-- minutes are enough for all at the first.
+\set bits '1 10 08:00 08:10, 1 11 12:00 12:10, 1 12 15:00 15:10, 2 10 08:00 08:07, 2 11 12:03 12:30, 2 12 15:05 15:10, 3 10 08:00 08:10, 3 11 12:06 12:10'
+SELECT oracle.same(oracle.exposures(:'bits', oracle.question('{1}', '[00:00,23:00)', min_overlap => '15 minutes')), 'none'),
+	   oracle.same(oracle.exposures(:'bits', oracle.question('{1}', '[00:00,23:00)', min_overlap => '15 minutes', accumulate => '1 day')), '2 1 08:00 1 10'),
+	   oracle.same(oracle.exposures(:'bits', oracle.question('{1}', '[00:00,23:00)', min_overlap => '15 minutes', accumulate => '7:06')), '2 1 08:00 1 10'),
+	   oracle.same(oracle.exposures(:'bits', oracle.question('{1}', '[00:00,23:00)', min_overlap => '15 minutes', accumulate => '7:05:59.999999')), 'none'),
+	   oracle.same(oracle.exposures(:'bits', oracle.question('{1}', '[00:00,23:00)', min_overlap => '12 minutes', accumulate => '4 hours')), '2 1 12:03 1 11'),
+	   oracle.same(oracle.exposures(:'bits', oracle.question('{1}', '[00:00,23:00)', accumulate => '1 day')), '2 1 08:00 1 10, 3 1 08:00 1 10');
+
+-- Five of twenty minutes with two cases are with both, and count once.
+SELECT oracle.same(oracle.exposures('1 10 08:00 08:10, 4 10 08:05 08:15, 2 10 08:00 09:00',
+									oracle.question('{1,4}', '[00:00,23:00)', min_overlap => '15 minutes', accumulate => '1 day')), '2 1 08:00 1 10'),
+	   oracle.same(oracle.exposures('1 10 08:00 08:10, 4 10 08:05 08:15, 2 10 08:00 09:00',
+									oracle.question('{1,4}', '[00:00,23:00)', min_overlap => '16 minutes', accumulate => '1 day')), 'none');
+
+-- In an hour from 8:00 on, 2 breathes the case's air for 7 minutes, and from
+-- 8:50 on for 15, after which she is infectious. Her own air between 8:52 and
+-- 9:00, which would make it 15 from 8:00 on, does not count. But 3 was there
+-- then, whom the case infected at 7:00: with her, it does.
+\set own '1 10 08:00 08:05, 1 11 08:50 08:52, 1 12 09:10 09:23, 2 10 08:00 08:05, 2 11 08:50 09:05, 2 12 09:10 09:23'
+\set and_3 ', 1 13 07:00 07:15, 3 13 07:00 07:15, 3 11 08:52 09:00'
+SELECT oracle.same(oracle.exposures(:'own', oracle.question('{1}', '[00:00,23:00)', degrees => 3, min_overlap => '15 minutes', accumulate => '1 hour')),
+				   '2 1 08:50 1 11'),
+	   oracle.same(oracle.exposures(:'own' || :'and_3', oracle.question('{1}', '[00:00,23:00)', min_overlap => '15 minutes', accumulate => '1 hour')),
+				   '2 1 08:50 1 11, 3 1 07:00 1 13'),
+	   oracle.same(oracle.exposures(:'own' || :'and_3', oracle.question('{1}', '[00:00,23:00)', degrees => 2, min_overlap => '15 minutes', accumulate => '1 hour')),
+				   '2 1 08:00 1 10, 3 1 07:00 1 13');
+
+-- The case has 10 minutes with 2, and 3, whom she infected, another ten: it
+-- took two levels, and began with the case. If 3 was there too, then too.
+SELECT oracle.same(oracle.exposures('5 13 07:00 07:15, 3 13 07:00 07:15, 5 10 08:00 08:10, 2 10 08:00 08:10, 3 11 12:00 12:10, 2 11 12:00 12:10',
+									oracle.question('{5}', '[00:00,23:00)', degrees => 2, min_overlap => '15 minutes', accumulate => '1 day')),
+				   '2 2 08:00 5 10, 3 1 07:00 5 13'),
+	   oracle.same(oracle.exposures('5 13 07:00 07:15, 3 13 07:00 07:15, 5 10 08:00 08:10, 2 10 08:00 08:10, 3 11 12:00 12:10, 2 11 12:00 12:10, 3 10 08:00 08:10',
+									oracle.question('{5}', '[00:00,23:00)', degrees => 2, min_overlap => '15 minutes', accumulate => '1 day')),
+				   '2 2 08:00 5 10, 3 1 07:00 5 13');
+
+-- With H at 8:50, air until 9:50. 2 breathes it for 5 minutes before H, and
+-- for 10 after it; 3 does not begin before H.
+SELECT oracle.same(oracle.exposures('1 10 08:00 09:00, 2 10 08:45 08:50, 2 10 09:00 09:10, 3 10 08:50 08:55, 3 10 09:00 09:10',
+									oracle.question('{1}', '[00:00,08:50)', linger => '1 hour', min_overlap => '15 minutes', accumulate => '1 day')),
+				   '2 1 08:45 1 10');
+
+--
 -- Near venues
 --
 
@@ -367,6 +417,11 @@ SELECT oracle.same(oracle.exposures('1 12 08:00 10:00, 2 14 09:00 10:00, 2 11 09
 \set contacts '1 10 08:00 10:00, 2 10 09:00 11:00, 3 10 10:15 12:00, 2 10 07:00 09:00'
 SELECT oracle.same(oracle.contacts(:'contacts', oracle.question('{1}', '[00:00,23:00)', linger => '30 minutes')),
 				   '2 10 10 08:00 09:00 01:00:00 0, 2 10 10 09:00 10:30 01:00:00 0, 3 10 10 10:15 10:30 00:00:00 0');
+
+-- Where minutes add up, every meeting of those who have enough of them.
+SELECT oracle.same(oracle.contacts(:'bits', oracle.question('{1}', '[00:00,23:00)', min_overlap => '15 minutes', accumulate => '1 day')),
+				   '2 10 10 08:00 08:07 00:07:00 0, 2 11 11 12:03 12:10 00:07:00 0, 2 12 12 15:05 15:10 00:05:00 0'),
+	   oracle.same(oracle.contacts(:'bits', oracle.question('{1}', '[00:00,23:00)', min_overlap => '15 minutes')), 'none');
 
 -- What begins at the end of `during`, or later, is no contact. What begins
 -- before may end later: the air of [8, 9) is there until 9:30.
@@ -423,6 +478,35 @@ SELECT oracle.same(oracle.sources('1 10 09:20 11:00, 2 10 08:00 09:00, 3 10 08:5
 								  oracle.question('{1}', '[00:00,23:00)', linger => '1 day', linger_ratio => 0.5)), '2 1 09:00 1 10'),
 	   oracle.same(oracle.sources('1 10 09:30 11:00, 2 10 08:00 09:00, 3 10 08:58 09:00',
 								  oracle.question('{1}', '[00:00,23:00)', linger => '1 day', linger_ratio => 0.5)), 'none');
+
+-- In a day, 2 had 19 minutes with 1, and 11 with 3. In 4 hours up to 15:10, 12
+-- minutes; the last 14 within 4 hours and 10 minutes were those up to 12:10.
+SELECT oracle.same(oracle.sources(:'bits', oracle.question('{2}', '[00:00,23:00)', min_overlap => '15 minutes', accumulate => '1 day')), '1 1 15:10 2 12'),
+	   oracle.same(oracle.sources(:'bits', oracle.question('{2}', '[00:00,23:00)', min_overlap => '12 minutes', accumulate => '4 hours')), '1 1 15:10 2 12'),
+	   oracle.same(oracle.sources(:'bits', oracle.question('{2}', '[00:00,23:00)', min_overlap => '14 minutes', accumulate => '4:10')), '1 1 12:10 2 11'),
+	   oracle.same(oracle.sources(:'bits', oracle.question('{2}', '[00:00,23:00)', min_overlap => '14 minutes', accumulate => '4:09:59.999999')), 'none');
+
+-- 1 breathed 3's air for 5 minutes while she was there, and for 10 when she had
+-- been gone for half an hour.
+SELECT oracle.same(oracle.sources('3 10 08:00 09:00, 1 10 08:50 08:55, 1 10 09:30 09:40',
+								  oracle.question('{1}', '[00:00,23:00)', linger => '1 hour', min_overlap => '15 minutes', accumulate => '1 day')),
+				   '3 1 09:00 1 10'),
+	   oracle.same(oracle.sources('3 10 08:00 09:00, 1 10 08:50 08:55, 1 10 09:30 09:40',
+								  oracle.question('{1}', '[00:00,23:00)', linger => '1 hour', min_overlap => '15 minutes', accumulate => '49 minutes')),
+				   'none');
+
+-- The air that 1 breathed last, 3 had left behind at 9; of the other, which she
+-- breathed long enough too, she was a source until 10:30.
+SELECT oracle.same(oracle.sources('3 10 08:00 09:00, 3 11 10:00 11:00, 1 11 10:00 10:30, 1 10 14:00 14:20',
+								  oracle.question('{1}', '[00:00,23:00)', linger => '6 hours', min_overlap => '20 minutes', accumulate => '1 hour')),
+				   '3 1 10:30 1 11'),
+	   oracle.same(oracle.sources('3 10 08:00 09:00, 3 11 10:00 11:00, 1 11 10:00 10:19, 1 10 14:00 14:20',
+								  oracle.question('{1}', '[00:00,23:00)', linger => '6 hours', min_overlap => '20 minutes', accumulate => '1 hour')),
+				   '3 1 09:00 1 10');
+
+-- 3's minutes with both cases are one sum.
+SELECT oracle.same(oracle.sources('1 10 08:00 08:10, 3 10 08:00 08:30, 2 10 08:10 08:15',
+								  oracle.question('{1,2}', '[00:00,23:00)', min_overlap => '15 minutes', accumulate => '1 day')), '3 1 08:15 2 10');
 
 -- What ends at `since` does not count, and 1 is not receptive before it.
 SELECT oracle.same(oracle.sources(:'source', oracle.question('{1}', '[09:00,23:00)', linger => '30 minutes')),

@@ -237,6 +237,18 @@ SELECT told(those(:five, 'linger_ratio => ''1e300'', linger => ''106751991 days'
 SELECT told(those(:five, 'linger_ratio => ''-0'', linger => ''1 hour'''));
 
 \echo
+\echo '--- accumulate: no length, negative, with months, shorter than min_overlap, null'
+SELECT told(those(:four, 'accumulate => ''0'''));
+SELECT told(those(:four, 'accumulate => ''-1 us'''));
+SELECT told(those(:four, 'accumulate => ''1 month'''));
+SELECT told(those(:four, 'accumulate => ''1 hour'', min_overlap => ''01:00:00.000001'''));
+SELECT told(those(:four, 'accumulate => NULL, min_overlap => ''2 hours'''));
+\echo '    as short and as long as it gets:'
+SELECT told(those(:four, 'accumulate => ''1 us'''));
+SELECT told(those(:four, 'accumulate => ''1 hour'', min_overlap => ''1 hour'''));
+SELECT told(those(:four, 'accumulate => ''106751991 days'', linger => ''106751991 days'''));
+
+\echo
 \echo '--- Key types: nothing is widened, and the hint is the right call.'
 SELECT told(all_five('''visit''', '1::bigint', '''[2021-01-01, 2021-01-03)'''));
 SELECT told(all_five('''visit''', '1::smallint', '''[2021-01-01, 2021-01-03)'''));
