@@ -26,6 +26,9 @@ OBJS = \
 	src/compat.o \
 	src/crypto/digest.o \
 	src/crypto/handle.o \
+	src/crypto/hpke.o \
+	src/crypto/hpke_evp.o \
+	src/crypto/hpke_openssl.o \
 	src/crypto/key.o \
 	src/crypto/point.o \
 	src/crypto/probe.o \
@@ -46,6 +49,7 @@ OBJS = \
 	src/geo/geo.o \
 	src/geo/track_venues.o \
 	src/geo/venues.o \
+	src/identity/identity.o \
 	src/key/key.o \
 	src/key/manage.o \
 	src/key/secret.o \

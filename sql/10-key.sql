@@ -1,10 +1,11 @@
 --| # Keys
 --|
---| A key signs tokens and checkpoints, or verifies them. Its name, the *kid*, stands in every token that it signed, is unique, and is never used again.
+--| A key signs tokens and checkpoints, or verifies them; or identities are sealed to it. Its name, the *kid*, stands in every token that it signed, is unique,
+--| and is never used again.
 --|
---| There are two algorithms. With `Ed25519` whoever knows the public key verifies, and only who has the secret signs. With `HMAC 256/256` one shared
+--| There are two algorithms to sign with. With `Ed25519` whoever knows the public key verifies, and only who has the secret signs. With `HMAC 256/256` one shared
 --| secret does both: smaller and quicker, for an issuer who is the only verifier. A token cannot choose between them: its key's algorithm is
---| what counts.
+--| what counts. With `X25519` whoever knows the public key can [seal](#sealed-identities), and only who has the secret can open; such a key signs nothing.
 --|
 --| **Secrets are never in a table**, so no dump, replica or query brings one out. They lie in the directory that `anshim.key_directory` names, one
 --| file a key, which is looked at as PostgreSQL looks at `server.key`: mode 0600 if it belongs to the server's owner, 0640 at most if it belongs to
@@ -12,7 +13,7 @@
 --|
 --| | file | holds |
 --| | --- | --- |
---| | `<kid>.pem` | an Ed25519 key in PKCS #8, without a passphrase |
+--| | `<kid>.pem` | an Ed25519 or X25519 key in PKCS #8, without a passphrase |
 --| | `<kid>.uri` | the URI by which OpenSSL's stores find one: `pkcs11:` with its provider for an HSM, `file:` and an absolute path |
 --| | `<kid>.hmac` | 32 random bytes in base64url, 43 characters |
 --|
@@ -26,9 +27,9 @@
 --|
 --| - `kid`: the name, `[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}`
 --| - `issuer`: whose key it is; a token signed with it may name no other issuer
---| - `algorithm`: `Ed25519` or `HMAC 256/256`
---| - `public_key`: the 32 bytes of an Ed25519 public key; NULL for HMAC
---| - `valid`: when the key may sign, and its signatures are believed
+--| - `algorithm`: `Ed25519`, `HMAC 256/256` or `X25519`
+--| - `public_key`: the 32 bytes of a public key; NULL for HMAC
+--| - `valid`: when the key may sign, and its signatures are believed; when it may be sealed to
 --| - `revoked_at`: from when on it is not believed any more, NULL while nothing is amiss
 --| - `added_at`: when the row was made
 CREATE TABLE anshim.key (
@@ -40,22 +41,23 @@ CREATE TABLE anshim.key (
 			AND pg_catalog.octet_length(issuer) OPERATOR(pg_catalog.<=) 255),
 	algorithm text NOT NULL
 		CONSTRAINT key_algorithm CHECK (algorithm OPERATOR(pg_catalog.=) 'Ed25519'
-			OR algorithm OPERATOR(pg_catalog.=) 'HMAC 256/256'),
+			OR algorithm OPERATOR(pg_catalog.=) 'HMAC 256/256'
+			OR algorithm OPERATOR(pg_catalog.=) 'X25519'),
 	public_key bytea,
 	valid tstzrange NOT NULL DEFAULT '(,)'
 		CONSTRAINT key_valid CHECK (NOT pg_catalog.isempty(valid)),
 	revoked_at timestamptz,
 	added_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	CONSTRAINT key_public_key CHECK (CASE WHEN algorithm OPERATOR(pg_catalog.=) 'Ed25519'
-		THEN public_key IS NOT NULL AND pg_catalog.octet_length(public_key) OPERATOR(pg_catalog.=) 32
-		ELSE public_key IS NULL END)
+	CONSTRAINT key_public_key CHECK (CASE WHEN algorithm OPERATOR(pg_catalog.=) 'HMAC 256/256'
+		THEN public_key IS NULL
+		ELSE public_key IS NOT NULL AND pg_catalog.octet_length(public_key) OPERATOR(pg_catalog.=) 32 END)
 );
-COMMENT ON TABLE anshim.key IS 'keys that sign and verify; their secrets are in files';
+COMMENT ON TABLE anshim.key IS 'keys that sign and verify, or are sealed to; their secrets are in files';
 COMMENT ON COLUMN anshim.key.kid IS 'name of the key, and of the file with its secret';
 COMMENT ON COLUMN anshim.key.issuer IS 'whose key it is';
-COMMENT ON COLUMN anshim.key.algorithm IS 'Ed25519 or HMAC 256/256';
-COMMENT ON COLUMN anshim.key.public_key IS '32 bytes of an Ed25519 public key; NULL for HMAC';
-COMMENT ON COLUMN anshim.key.valid IS 'when the key may sign, and its signatures are believed';
+COMMENT ON COLUMN anshim.key.algorithm IS 'Ed25519, HMAC 256/256 or X25519';
+COMMENT ON COLUMN anshim.key.public_key IS '32 bytes of a public key; NULL for HMAC';
+COMMENT ON COLUMN anshim.key.valid IS 'when the key may sign, and its signatures are believed; when it may be sealed to';
 COMMENT ON COLUMN anshim.key.revoked_at IS 'from when on the key is not believed, NULL if nothing is amiss';
 COMMENT ON COLUMN anshim.key.added_at IS 'when the row was made';
 GRANT SELECT ON anshim.key TO PUBLIC;
@@ -103,13 +105,13 @@ IS 'registers a key whose secret is in the key directory already';
 REVOKE ALL ON FUNCTION anshim.adopt_key(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.tstzrange) FROM PUBLIC;
 
 --| `anshim.trust_key(kid, issuer, public_key, algorithm => 'Ed25519', valid => '(,)')`: registers another issuer's public key, 32 bytes, so
---| that its tokens verify here. What is no canonical encoding of a point, or a point of small order, is refused.
+--| that its tokens verify here, or to which identities are to be sealed (`X25519`). What is no canonical encoding of a point, or a point of small order, is refused.
 CREATE FUNCTION anshim.trust_key(kid pg_catalog.text, issuer pg_catalog.text, public_key pg_catalog.bytea,
 	algorithm pg_catalog.text DEFAULT 'Ed25519', valid pg_catalog.tstzrange DEFAULT '(,)') RETURNS pg_catalog.void
 AS 'MODULE_PATHNAME', 'anshim_trust_key' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION anshim.trust_key(pg_catalog.text, pg_catalog.text, pg_catalog.bytea, pg_catalog.text, pg_catalog.tstzrange)
-IS 'registers the public key of another issuer';
+IS 'registers the public key of somebody else';
 REVOKE ALL ON FUNCTION anshim.trust_key(pg_catalog.text, pg_catalog.text, pg_catalog.bytea, pg_catalog.text, pg_catalog.tstzrange)
 FROM PUBLIC;
 

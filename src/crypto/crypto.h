@@ -60,30 +60,36 @@ extern void crypto_forget(void *data, Size len);
 
 typedef enum CryptoAlgorithm
 {
-	CRYPTO_ED25519,				/* RFC 8032, pure */
-	CRYPTO_HMAC_SHA256			/* RFC 2104, with 32 bytes of key */
+	CRYPTO_ED25519,				/* RFC 8032, pure: signs */
+	CRYPTO_HMAC_SHA256,			/* RFC 2104, with 32 bytes of key: signs */
+	CRYPTO_X25519				/* RFC 7748: messages are sealed to it */
 } CryptoAlgorithm;
 
 typedef struct CryptoKey CryptoKey;
 
-/* A new Ed25519 key pair, and its secret as PEM (PKCS #8). */
-extern CryptoKey *crypto_key_generate(void);
+/*
+ * A new key pair of Ed25519 or X25519, and its secret as PEM (PKCS #8).
+ */
+extern CryptoKey *crypto_key_generate(CryptoAlgorithm algorithm);
 extern CryptoSecret *crypto_key_to_pem(CryptoKey *key);
 
 /*
  * Keys from elsewhere.  What is no key of the right kind gives NULL, and why
  * in *reason: a full sentence that says nothing of the bytes.
  *
- * A public key must be the one encoding of a point that is not of small
- * order.  A URI is anything that OSSL_STORE can open; the first private key
- * behind it is taken.
+ * A public key, to verify with or to seal to, must be the one encoding of a
+ * point that is not of small order.  A URI is anything that OSSL_STORE can
+ * open; the first private key behind it is taken.
  */
 extern CryptoKey *crypto_key_from_public(const uint8 *raw, Size len, const char **reason);
-extern CryptoKey *crypto_key_from_pem(CryptoSecret *pem, const char **reason);
-extern CryptoKey *crypto_key_from_uri(CryptoSecret *uri, const char **reason);
+extern CryptoKey *crypto_key_to_seal_to(const uint8 *raw, Size len, const char **reason);
+extern CryptoKey *crypto_key_from_pem(CryptoAlgorithm algorithm, CryptoSecret *pem,
+									  const char **reason);
+extern CryptoKey *crypto_key_from_uri(CryptoAlgorithm algorithm, CryptoSecret *uri,
+									  const char **reason);
 extern CryptoKey *crypto_key_from_hmac(CryptoSecret *secret);
 
-/* The 32 bytes of an Ed25519 key's public half; false where a token in an
+/* The 32 bytes of the public half of a key pair; false where a token in an
  * HSM does not show it. */
 extern bool crypto_key_public(const CryptoKey *key, uint8 raw[CRYPTO_PUBLIC_KEY_LEN]);
 
@@ -102,5 +108,38 @@ extern Size crypto_sign(CryptoKey *key, const uint8 *message, Size len,
 						uint8 signature[CRYPTO_SIGNATURE_MAX_LEN]);
 extern bool crypto_verify(CryptoKey *key, const uint8 *message, Size len,
 						  const uint8 *signature, Size signature_len);
+
+/*
+ * HPKE (RFC 9180) in base mode: one message to an X25519 key, with
+ * DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and ChaCha20-Poly1305.  Sealed it
+ * is CRYPTO_HPKE_EXTRA_LEN bytes longer: the encapsulated key comes first.
+ * An empty message cannot be sealed.
+ */
+#define CRYPTO_HPKE_ENC_LEN 32
+#define CRYPTO_HPKE_TAG_LEN 16
+#define CRYPTO_HPKE_EXTRA_LEN (CRYPTO_HPKE_ENC_LEN + CRYPTO_HPKE_TAG_LEN)
+#define CRYPTO_HPKE_INFO_MAX_LEN 256
+#define CRYPTO_HPKE_IKM_LEN 32
+
+/* What a sealed message is bound to, and has to be opened with again. */
+typedef struct CryptoBinding
+{
+	const void *info;			/* at most CRYPTO_HPKE_INFO_MAX_LEN */
+	Size		info_len;
+	const void *aad;
+	Size		aad_len;
+} CryptoBinding;
+
+/*
+ * `ikm` is what the ephemeral key is derived from: NULL, which means random
+ * bytes, for whoever does not check test vectors.
+ */
+extern void crypto_hpke_seal(CryptoKey *key, const CryptoBinding *binding,
+							 const uint8 *message, Size len,
+							 const uint8 *ikm, uint8 *sealed);
+
+/* False for whatever was not sealed to this key under this binding. */
+extern bool crypto_hpke_open(CryptoKey *key, const CryptoBinding *binding,
+							 const uint8 *sealed, Size sealed_len, uint8 *message);
 
 #endif							/* ANSHIM_CRYPTO_H */

@@ -39,6 +39,9 @@ extern int	crypto_handle_count(void);
 /* 38000, with OpenSSL's reason as DETAIL. */
 pg_noreturn extern void crypto_fail(const char *message);
 
+/* The key pair, or its public half alone; NULL of an HMAC key.  key.c */
+extern EVP_PKEY *crypto_key_pkey(const CryptoKey *key);
+
 /* Memory that is left out of core files; secret.c */
 extern void crypto_secure_memory(void);
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * key.c
- *	  Ed25519 and HMAC keys: made, read, and used
+ *	  Ed25519, X25519 and HMAC keys: made, read, and used to sign
  *
  * A key keeps what OpenSSL needs to work with it, so that a signature costs
  * little more than its arithmetic: contexts are set up at the first use and
@@ -28,7 +28,7 @@ struct CryptoKey
 	CryptoHandle handle;
 	CryptoAlgorithm algorithm;
 
-	/* CRYPTO_ED25519 */
+	/* CRYPTO_ED25519, and the first of them CRYPTO_X25519 */
 	EVP_PKEY   *pkey;
 	EVP_MD_CTX *signer;			/* NULL before the first signature */
 	EVP_MD_CTX *verifier;		/* NULL before the first verification */
@@ -40,16 +40,41 @@ struct CryptoKey
 };
 
 /*
- * An Ed25519 key in PKCS #8 (RFC 8410, section 7) is these bytes and then the
- * 32 of the secret; and as PEM it is one line between two.
+ * What goes before the 32 bytes of a secret in PKCS #8, and of a public key in
+ * SubjectPublicKeyInfo (RFC 8410, sections 7 and 4); and the name that OpenSSL
+ * has for such a key.
  */
-static const uint8 der_start[] = {
-	0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20
+#define DER_START_LEN 16
+#define INFO_START_LEN 12
+
+typedef struct KeyKind
+{
+	const char *name;
+	uint8		der_start[DER_START_LEN];
+	uint8		info_start[INFO_START_LEN];
+	const char *other_kind;		/* what is said of another kind of key */
+} KeyKind;
+
+static const KeyKind kinds[] = {
+	[CRYPTO_ED25519] = {
+		"ED25519",
+		{0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20},
+		{0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00},
+		"The private key found there is not of the kind Ed25519."
+	},
+	[CRYPTO_X25519] = {
+		"X25519",
+		{0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x04, 0x22, 0x04, 0x20},
+		{0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x03, 0x21, 0x00},
+		"The private key found there is not of the kind X25519."
+	}
 };
+
+/* As PEM it is one line between two. */
 static const char pem_begin[] = "-----BEGIN PRIVATE KEY-----\n";
 static const char pem_end[] = "\n-----END PRIVATE KEY-----\n";
 
-#define DER_LEN (sizeof(der_start) + 32)
+#define DER_LEN (DER_START_LEN + 32)
 #define BASE64_LEN (DER_LEN / 3 * 4)
 #define PEM_LEN (sizeof(pem_begin) - 1 + BASE64_LEN + sizeof(pem_end) - 1)
 
@@ -77,14 +102,14 @@ alloc_key(CryptoAlgorithm algorithm)
 }
 
 CryptoKey *
-crypto_key_generate(void)
+crypto_key_generate(CryptoAlgorithm algorithm)
 {
 	CryptoKey  *key;
 
 	ERR_clear_error();
 	crypto_secure_memory();
-	key = alloc_key(CRYPTO_ED25519);
-	key->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	key = alloc_key(algorithm);
+	key->pkey = EVP_PKEY_Q_keygen(NULL, NULL, kinds[algorithm].name);
 	if (key->pkey == NULL)
 		crypto_fail("could not generate a key");
 	return key;
@@ -100,13 +125,13 @@ crypto_key_to_pem(CryptoKey *key)
 	CryptoSecret *der = crypto_secret_alloc(DER_LEN);
 	CryptoSecret *pem = crypto_secret_alloc(PEM_LEN);
 	uint8	   *out = crypto_secret_data(pem);
-	size_t		len = DER_LEN - sizeof(der_start);
+	size_t		len = DER_LEN - DER_START_LEN;
 
 	ERR_clear_error();
-	memcpy(crypto_secret_data(der), der_start, sizeof(der_start));
-	if (EVP_PKEY_get_raw_private_key(key->pkey, crypto_secret_data(der) + sizeof(der_start),
+	memcpy(crypto_secret_data(der), kinds[key->algorithm].der_start, DER_START_LEN);
+	if (EVP_PKEY_get_raw_private_key(key->pkey, crypto_secret_data(der) + DER_START_LEN,
 									 &len) != 1 ||
-		len != DER_LEN - sizeof(der_start))
+		len != DER_LEN - DER_START_LEN)
 		crypto_fail("could not write a key");
 
 	memcpy(out, pem_begin, strlen(pem_begin));
@@ -119,12 +144,13 @@ crypto_key_to_pem(CryptoKey *key)
 }
 
 /*
- * Reads what crypto_key_to_pem() writes, and others that write Ed25519 keys
- * as plainly, in secure memory alone.  False if it is something else.
+ * Reads what crypto_key_to_pem() writes, and others that write keys as
+ * plainly, in secure memory alone.  False if it is something else.
  */
 static bool
 key_from_plain_pem(CryptoKey *key, CryptoSecret *pem)
 {
+	const KeyKind *kind = &kinds[key->algorithm];
 	const uint8 *text_form = crypto_secret_data(pem);
 	CryptoSecret *der;
 	EVP_PKEY   *pkey = NULL;
@@ -137,10 +163,10 @@ key_from_plain_pem(CryptoKey *key, CryptoSecret *pem)
 	der = crypto_secret_alloc(DER_LEN);
 	if (EVP_DecodeBlock(crypto_secret_data(der), text_form + strlen(pem_begin),
 						BASE64_LEN) == DER_LEN &&
-		memcmp(crypto_secret_data(der), der_start, sizeof(der_start)) == 0)
-		pkey = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL,
-											   crypto_secret_data(der) + sizeof(der_start),
-											   DER_LEN - sizeof(der_start));
+		memcmp(crypto_secret_data(der), kind->der_start, DER_START_LEN) == 0)
+		pkey = EVP_PKEY_new_raw_private_key_ex(NULL, kind->name, NULL,
+											   crypto_secret_data(der) + DER_START_LEN,
+											   DER_LEN - DER_START_LEN);
 	crypto_secret_free(der);
 
 	/* such a key lies in the heap, and is wiped when freed; its duplicate not */
@@ -150,19 +176,31 @@ key_from_plain_pem(CryptoKey *key, CryptoSecret *pem)
 	return key->pkey != NULL;
 }
 
-CryptoKey *
-crypto_key_from_public(const uint8 *raw, Size len, const char **reason)
+static CryptoKey *
+key_from_point(CryptoAlgorithm algorithm, const uint8 *raw, Size len, const char **reason)
 {
 	CryptoKey  *key;
 
-	if (!crypto_point_is_good(raw, len, reason))
+	if (!crypto_point_is_good(algorithm, raw, len, reason))
 		return NULL;
 	ERR_clear_error();
-	key = alloc_key(CRYPTO_ED25519);
-	key->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, raw, len);
+	key = alloc_key(algorithm);
+	key->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, kinds[algorithm].name, NULL, raw, len);
 	if (key->pkey == NULL)
 		crypto_fail("could not read a public key");
 	return key;
+}
+
+CryptoKey *
+crypto_key_from_public(const uint8 *raw, Size len, const char **reason)
+{
+	return key_from_point(CRYPTO_ED25519, raw, len, reason);
+}
+
+CryptoKey *
+crypto_key_to_seal_to(const uint8 *raw, Size len, const char **reason)
+{
+	return key_from_point(CRYPTO_X25519, raw, len, reason);
 }
 
 /*
@@ -194,8 +232,8 @@ key_from_store(CryptoKey *key, OSSL_STORE_CTX *store, const char **reason)
 	*reason = NULL;
 	if (key->pkey == NULL)
 		*reason = "No private key without a passphrase was found there.";
-	else if (!EVP_PKEY_is_a(key->pkey, "ED25519"))
-		*reason = "The private key found there is not of the kind Ed25519.";
+	else if (!EVP_PKEY_is_a(key->pkey, kinds[key->algorithm].name))
+		*reason = kinds[key->algorithm].other_kind;
 	if (*reason != NULL)
 	{
 		crypto_key_free(key);
@@ -205,7 +243,7 @@ key_from_store(CryptoKey *key, OSSL_STORE_CTX *store, const char **reason)
 }
 
 CryptoKey *
-crypto_key_from_pem(CryptoSecret *pem, const char **reason)
+crypto_key_from_pem(CryptoAlgorithm algorithm, CryptoSecret *pem, const char **reason)
 {
 	OSSL_STORE_CTX *store;
 	CryptoKey  *key;
@@ -213,7 +251,7 @@ crypto_key_from_pem(CryptoSecret *pem, const char **reason)
 
 	ERR_clear_error();
 	crypto_secure_memory();
-	key = alloc_key(CRYPTO_ED25519);
+	key = alloc_key(algorithm);
 	if (key_from_plain_pem(key, pem))
 		return key;
 	ERR_clear_error();
@@ -235,14 +273,14 @@ crypto_key_from_pem(CryptoSecret *pem, const char **reason)
  * The URI may hold a PIN, so it comes as a secret, with its closing NUL.
  */
 CryptoKey *
-crypto_key_from_uri(CryptoSecret *uri, const char **reason)
+crypto_key_from_uri(CryptoAlgorithm algorithm, CryptoSecret *uri, const char **reason)
 {
 	OSSL_STORE_CTX *store;
 	CryptoKey  *key;
 
 	ERR_clear_error();
 	crypto_secure_memory();
-	key = alloc_key(CRYPTO_ED25519);
+	key = alloc_key(algorithm);
 	store = OSSL_STORE_open_ex((const char *) crypto_secret_data(uri), NULL, NULL,
 							   NULL, NULL, NULL, NULL, NULL);
 	if (store == NULL)
@@ -278,26 +316,23 @@ crypto_key_from_hmac(CryptoSecret *secret)
 }
 
 /*
- * The public half out of a SubjectPublicKeyInfo, which for Ed25519 is always
- * the same bytes and then the key (RFC 8410, section 4).
+ * The public half out of a SubjectPublicKeyInfo.
  */
 static bool
-public_from_info(EVP_PKEY *pkey, uint8 raw[CRYPTO_PUBLIC_KEY_LEN])
+public_from_info(const CryptoKey *key, uint8 raw[CRYPTO_PUBLIC_KEY_LEN])
 {
-	static const uint8 start[] = {
-		0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00
-	};
 	OSSL_ENCODER_CTX *encoder;
 	unsigned char *info = NULL;
 	size_t		len = 0;
 	bool		found;
 
-	encoder = OSSL_ENCODER_CTX_new_for_pkey(pkey, EVP_PKEY_PUBLIC_KEY, "DER",
+	encoder = OSSL_ENCODER_CTX_new_for_pkey(key->pkey, EVP_PKEY_PUBLIC_KEY, "DER",
 											"SubjectPublicKeyInfo", NULL);
 	found = encoder != NULL && OSSL_ENCODER_to_data(encoder, &info, &len) == 1 &&
-		len == sizeof(start) + CRYPTO_PUBLIC_KEY_LEN && memcmp(info, start, sizeof(start)) == 0;
+		len == INFO_START_LEN + CRYPTO_PUBLIC_KEY_LEN &&
+		memcmp(info, kinds[key->algorithm].info_start, INFO_START_LEN) == 0;
 	if (found)
-		memcpy(raw, info + sizeof(start), CRYPTO_PUBLIC_KEY_LEN);
+		memcpy(raw, info + INFO_START_LEN, CRYPTO_PUBLIC_KEY_LEN);
 	OSSL_ENCODER_CTX_free(encoder);
 	OPENSSL_free(info);
 	return found;
@@ -317,9 +352,15 @@ crypto_key_public(const CryptoKey *key, uint8 raw[CRYPTO_PUBLIC_KEY_LEN])
 	found = (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, raw,
 											 CRYPTO_PUBLIC_KEY_LEN, &len) == 1 &&
 			 len == CRYPTO_PUBLIC_KEY_LEN) ||
-		public_from_info(key->pkey, raw);
+		public_from_info(key, raw);
 	ERR_clear_error();
 	return found;
+}
+
+EVP_PKEY *
+crypto_key_pkey(const CryptoKey *key)
+{
+	return key->pkey;
 }
 
 CryptoAlgorithm
@@ -433,7 +474,7 @@ crypto_verify(CryptoKey *key, const uint8 *message, Size len,
 		return good;
 	}
 
-	if (signature_len != CRYPTO_ED25519_LEN)
+	if (key->algorithm != CRYPTO_ED25519 || signature_len != CRYPTO_ED25519_LEN)
 		return false;
 	start_verifier(key);
 	good = EVP_DigestVerify(key->verifier, signature, signature_len, message, len) == 1;

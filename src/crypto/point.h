@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * point.h
- *	  Which 32 bytes may be an Ed25519 public key
+ *	  Which 32 bytes may be a public key
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -10,7 +10,10 @@
 #ifndef ANSHIM_POINT_H
 #define ANSHIM_POINT_H
 
+#include "crypto/crypto.h"
+
 /* If not, *reason says why not: a full sentence. */
-extern bool crypto_point_is_good(const uint8 *raw, Size len, const char **reason);
+extern bool crypto_point_is_good(CryptoAlgorithm algorithm, const uint8 *raw, Size len,
+								 const char **reason);
 
 #endif							/* ANSHIM_POINT_H */

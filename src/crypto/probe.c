@@ -23,6 +23,8 @@ PG_FUNCTION_INFO_V1(anshim_probe_sha256);
 PG_FUNCTION_INFO_V1(anshim_probe_sign);
 PG_FUNCTION_INFO_V1(anshim_probe_verify);
 PG_FUNCTION_INFO_V1(anshim_probe_hmac);
+PG_FUNCTION_INFO_V1(anshim_probe_hpke_seal);
+PG_FUNCTION_INFO_V1(anshim_probe_hpke_open);
 PG_FUNCTION_INFO_V1(anshim_probe_handles);
 
 static bytea *
@@ -77,7 +79,7 @@ anshim_probe_sign(PG_FUNCTION_ARGS)
 	CryptoKey  *key;
 	Size		len;
 
-	key = crypto_key_from_pem(pem, &reason);
+	key = crypto_key_from_pem(CRYPTO_ED25519, pem, &reason);
 	if (key == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -139,12 +141,77 @@ anshim_probe_hmac(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(good);
 }
 
+static CryptoBinding
+make_binding(bytea *info, bytea *aad)
+{
+	CryptoBinding binding = {
+		VARDATA_ANY(info), VARSIZE_ANY_EXHDR(info), VARDATA_ANY(aad), VARSIZE_ANY_EXHDR(aad)
+	};
+
+	return binding;
+}
+
+/* (public_key bytea, ikm bytea, info bytea, aad bytea, message bytea) -> bytea */
+Datum
+anshim_probe_hpke_seal(PG_FUNCTION_ARGS)
+{
+	bytea	   *public_key = PG_GETARG_BYTEA_PP(0);
+	bytea	   *ikm = PG_GETARG_BYTEA_PP(1);
+	CryptoBinding binding = make_binding(PG_GETARG_BYTEA_PP(2), PG_GETARG_BYTEA_PP(3));
+	bytea	   *message = PG_GETARG_BYTEA_PP(4);
+	Size		len = VARSIZE_ANY_EXHDR(message);
+	const char *reason;
+	CryptoKey  *key;
+	uint8	   *sealed;
+
+	key = crypto_key_to_seal_to((const uint8 *) VARDATA_ANY(public_key),
+								VARSIZE_ANY_EXHDR(public_key), &reason);
+	if (key == NULL || VARSIZE_ANY_EXHDR(ikm) != CRYPTO_HPKE_IKM_LEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("not a key"),
+				 key == NULL ? errdetail("%s", reason) : 0));
+	sealed = palloc(len + CRYPTO_HPKE_EXTRA_LEN);
+	crypto_hpke_seal(key, &binding, (const uint8 *) VARDATA_ANY(message), len,
+					 (const uint8 *) VARDATA_ANY(ikm), sealed);
+	crypto_key_free(key);
+	PG_RETURN_BYTEA_P(make_bytea(sealed, len + CRYPTO_HPKE_EXTRA_LEN));
+}
+
+/* (pem bytea, info bytea, aad bytea, sealed bytea) -> bytea, NULL if it cannot be opened */
+Datum
+anshim_probe_hpke_open(PG_FUNCTION_ARGS)
+{
+	CryptoSecret *pem = make_secret(PG_GETARG_BYTEA_PP(0));
+	CryptoBinding binding = make_binding(PG_GETARG_BYTEA_PP(1), PG_GETARG_BYTEA_PP(2));
+	bytea	   *sealed = PG_GETARG_BYTEA_PP(3);
+	Size		len = VARSIZE_ANY_EXHDR(sealed);
+	const char *reason;
+	CryptoKey  *key;
+	uint8	   *message;
+	bool		opened;
+
+	key = crypto_key_from_pem(CRYPTO_X25519, pem, &reason);
+	if (key == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("not a key"),
+				 errdetail("%s", reason)));
+	message = palloc0(Max(len, 1));
+	opened = crypto_hpke_open(key, &binding, (const uint8 *) VARDATA_ANY(sealed), len, message);
+	crypto_key_free(key);
+	crypto_secret_free(pem);
+	if (!opened)
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P(make_bytea(message, len - CRYPTO_HPKE_EXTRA_LEN));
+}
+
 /* (fail bool) -> int: handles that exist; makes one of each kind, and fails if so wanted */
 Datum
 anshim_probe_handles(PG_FUNCTION_ARGS)
 {
 	CryptoSha256 *hash = crypto_sha256_begin();
-	CryptoKey  *key = crypto_key_generate();
+	CryptoKey  *key = crypto_key_generate(CRYPTO_ED25519);
 	CryptoSecret *pem = crypto_key_to_pem(key);
 
 	if (PG_GETARG_BOOL(0))

@@ -75,7 +75,8 @@ static Oid	key_relid;			/* InvalidOid: to be looked up */
 
 static const char *const algorithm_names[] = {
 	[CRYPTO_ED25519] = "Ed25519",
-	[CRYPTO_HMAC_SHA256] = "HMAC 256/256"
+	[CRYPTO_HMAC_SHA256] = "HMAC 256/256",
+	[CRYPTO_X25519] = "X25519"
 };
 
 PG_FUNCTION_INFO_V1(anshim_key_changed);
@@ -164,11 +165,11 @@ drop_cache(void)
 		hash_seq_init(&status, cache);
 		while ((key = hash_seq_search(&status)) != NULL)
 		{
-			CryptoKey  *verifier = key->verifier;
+			CryptoKey  *public_half = key->public_half;
 
-			key->verifier = NULL;
-			if (verifier != NULL)
-				crypto_key_free(verifier);
+			key->public_half = NULL;
+			if (public_half != NULL)
+				crypto_key_free(public_half);
 		}
 		cache = NULL;
 		MemoryContextReset(cache_context);
@@ -256,9 +257,14 @@ read_row(Relation rel, HeapTuple tuple, Key *key, MemoryContext context)
 	key->issuer = MemoryContextStrdup(context, issuer);
 	key->issuer_len = strlen(issuer);
 
+	/* the table's CHECK lets no other in */
 	algorithm = TextDatumGetCString(values[COLUMN_ALGORITHM - 1]);
-	key->algorithm = strcmp(algorithm, algorithm_names[CRYPTO_HMAC_SHA256]) == 0 ?
-		CRYPTO_HMAC_SHA256 : CRYPTO_ED25519;
+	key->algorithm = CRYPTO_ED25519;
+	for (int i = 0; i < lengthof(algorithm_names); i++)
+	{
+		if (strcmp(algorithm, algorithm_names[i]) == 0)
+			key->algorithm = i;
+	}
 
 	memset(key->public_key, 0, sizeof(key->public_key));
 	if (!nulls[COLUMN_PUBLIC_KEY - 1])
@@ -272,7 +278,7 @@ read_row(Relation rel, HeapTuple tuple, Key *key, MemoryContext context)
 	read_valid(values[COLUMN_VALID - 1], &key->valid_from, &key->valid_until);
 	key->revoked_at = nulls[COLUMN_REVOKED_AT - 1] ? DT_NOEND :
 		DatumGetTimestampTz(values[COLUMN_REVOKED_AT - 1]);
-	key->verifier = NULL;
+	key->public_half = NULL;
 	key->complained = false;
 }
 
@@ -371,25 +377,25 @@ key_is_valid(const Key *key, TimestampTz at)
 }
 
 /*
- * The key that verifies, ready for use, or NULL if the row's public key is
- * none.
+ * The public half, ready for use, or NULL if the row's public key is none.
  */
 static CryptoKey *
-get_verifier(Key *key)
+get_public_half(Key *key)
 {
 	const char *reason;
 
-	if (key->verifier == NULL)
+	if (key->public_half == NULL)
 	{
-		CryptoKey  *verifier = crypto_key_from_public(key->public_key,
-													  sizeof(key->public_key), &reason);
+		CryptoKey  *public_half = key->algorithm == CRYPTO_X25519 ?
+			crypto_key_to_seal_to(key->public_key, sizeof(key->public_key), &reason) :
+			crypto_key_from_public(key->public_key, sizeof(key->public_key), &reason);
 
-		if (verifier == NULL)
+		if (public_half == NULL)
 			return NULL;
-		crypto_key_keep(verifier);
-		key->verifier = verifier;
+		crypto_key_keep(public_half);
+		key->public_half = public_half;
 	}
-	return key->verifier;
+	return key->public_half;
 }
 
 KeyVerdict
@@ -416,7 +422,7 @@ key_verify(Key *key, const uint8 *message, Size len,
 	}
 	else
 	{
-		verifier = get_verifier(key);
+		verifier = get_public_half(key);
 		if (verifier == NULL)
 			return KEY_SIGNATURE_BAD;
 	}
@@ -424,30 +430,94 @@ key_verify(Key *key, const uint8 *message, Size len,
 		KEY_SIGNATURE_GOOD : KEY_SIGNATURE_BAD;
 }
 
-Key *
-key_for_signing(const char *kid, Size len)
+/*
+ * The key of this name, or an error.
+ */
+static Key *
+key_find(const char *kid, Size len)
 {
 	Key		   *key = key_lookup(kid, len);
-	TimestampTz now = GetCurrentTimestamp();
 
 	if (key == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("key \"%s\" does not exist", pnstrdup(kid, len)),
-				 errhint("Make it with anshim.generate_key().")));
+				 errhint("Make it with anshim.generate_key(), or register it with anshim.trust_key().")));
+	return key;
+}
+
+/*
+ * What a key has to be for anything new to be made with it.
+ */
+static void
+require_valid(const Key *key)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
 	if (key_is_revoked(key, now))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("key \"%s\" is revoked", key->kid),
 				 errdetail("It is revoked since %s.", timestamptz_to_str(key->revoked_at)),
-				 errhint("Sign with another key.")));
+				 errhint("Take another key.")));
 	if (!key_is_valid(key, now))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("key \"%s\" is not valid now", key->kid),
-				 errhint("Column \"valid\" of anshim.key says when it is. Sign with another key.")));
+				 errhint("Column \"valid\" of anshim.key says when it is. Take another key.")));
+}
+
+static void
+require_sealing(const Key *key)
+{
+	if (key->algorithm != CRYPTO_X25519)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("nothing can be sealed to key \"%s\"", key->kid),
+				 errdetail("It is of algorithm %s.", key_algorithm_name(key->algorithm)),
+				 errhint("Take a key of algorithm X25519.")));
+}
+
+Key *
+key_for_signing(const char *kid, Size len)
+{
+	Key		   *key = key_find(kid, len);
+
+	if (key->algorithm == CRYPTO_X25519)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key \"%s\" cannot sign", key->kid),
+				 errdetail("It is of algorithm X25519, to which identities are sealed."),
+				 errhint("Take a key of algorithm Ed25519 or HMAC 256/256.")));
+	require_valid(key);
 	(void) key_secret(key->kid, key->algorithm, ERROR);
 	return key;
+}
+
+CryptoKey *
+key_for_sealing(const char *kid, Size len)
+{
+	Key		   *key = key_find(kid, len);
+	CryptoKey  *public_half;
+
+	require_sealing(key);
+	require_valid(key);
+	public_half = get_public_half(key);
+	if (public_half == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the public key of key \"%s\" is none", key->kid),
+				 errhint("Register the right one under another name with anshim.trust_key().")));
+	return public_half;
+}
+
+CryptoKey *
+key_for_opening(const char *kid, Size len)
+{
+	Key		   *key = key_find(kid, len);
+
+	require_sealing(key);
+	return key_secret(key->kid, key->algorithm, ERROR);
 }
 
 /*

@@ -31,7 +31,8 @@ typedef struct Key
 	TimestampTz valid_from;		/* valid at t: valid_from <= t < valid_until */
 	TimestampTz valid_until;	/* DT_NOEND: for ever */
 	TimestampTz revoked_at;		/* DT_NOEND: not revoked */
-	CryptoKey  *verifier;		/* NULL before the first use; Ed25519 only */
+	CryptoKey  *public_half;	/* NULL before the first use; not of an HMAC
+								 * key */
 	bool		complained;		/* that an HMAC key's secret is missing */
 } Key;
 
@@ -85,6 +86,19 @@ extern Key *key_for_signing(const char *kid, Size len);
  */
 extern Size key_sign(Key *key, const uint8 *message, Size len,
 					 uint8 signature[CRYPTO_SIGNATURE_MAX_LEN]);
+
+/*
+ * The public half of a key to which messages are sealed.  It must be known,
+ * of algorithm X25519, valid now and not revoked; else an error says what is
+ * amiss.
+ */
+extern CryptoKey *key_for_sealing(const char *kid, Size len);
+
+/*
+ * The secret of the key to which a message was sealed, whenever it was valid:
+ * what was sealed once has to be opened later.
+ */
+extern CryptoKey *key_for_opening(const char *kid, Size len);
 
 /* An elevel below all that is reported anywhere. */
 #define KEY_SILENT 0

@@ -66,7 +66,8 @@ parse_algorithm(const char *name)
 		{"HMAC-SHA-256", CRYPTO_HMAC_SHA256},
 		{"HMAC-SHA256", CRYPTO_HMAC_SHA256},
 		{"HMAC", CRYPTO_HMAC_SHA256},
-		{"HS256", CRYPTO_HMAC_SHA256}
+		{"HS256", CRYPTO_HMAC_SHA256},
+		{"X25519", CRYPTO_X25519}
 	};
 
 	for (int i = 0; i < lengthof(names); i++)
@@ -77,7 +78,7 @@ parse_algorithm(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown algorithm: \"%s\"", name),
-			 errhint("Keys are of algorithm \"Ed25519\" or \"HMAC 256/256\".")));
+			 errhint("Keys are of algorithm \"Ed25519\", \"HMAC 256/256\" or \"X25519\".")));
 	return CRYPTO_ED25519;		/* keep compiler quiet */
 }
 
@@ -177,9 +178,9 @@ refuse_existing_files(const char *kid)
 }
 
 static void
-generate_ed25519(NewKey *key)
+generate_pair(NewKey *key)
 {
-	CryptoKey  *pair = crypto_key_generate();
+	CryptoKey  *pair = crypto_key_generate(key->algorithm);
 	CryptoSecret *pem = crypto_key_to_pem(pair);
 
 	key->has_public_key = crypto_key_public(pair, key->public_key);
@@ -229,7 +230,7 @@ anshim_generate_key(PG_FUNCTION_ARGS)
 	if (key.algorithm == CRYPTO_HMAC_SHA256)
 		generate_hmac(&key);
 	else
-		generate_ed25519(&key);
+		generate_pair(&key);
 	if (!key.has_public_key)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(public_key_datum(&key));
@@ -246,7 +247,7 @@ anshim_adopt_key(PG_FUNCTION_ARGS)
 	read_arguments(fcinfo, 3, &key);
 
 	secret = key_secret(key.kid, key.algorithm, ERROR);
-	if (key.algorithm == CRYPTO_ED25519)
+	if (key.algorithm != CRYPTO_HMAC_SHA256)
 	{
 		if (!crypto_key_public(secret, key.public_key))
 			ereport(ERROR,
@@ -265,31 +266,33 @@ Datum
 anshim_trust_key(PG_FUNCTION_ARGS)
 {
 	NewKey		key = {0};
-	CryptoKey  *verifier;
+	CryptoKey  *public_half;
 	const char *reason;
-	bytea	   *bytes;
+	const uint8 *raw;
+	Size		len;
 
 	spi_refuse_null(fcinfo, 2, "public_key");
 	spi_refuse_null(fcinfo, 3, "algorithm");
 	key.algorithm = parse_algorithm(text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	read_arguments(fcinfo, 4, &key);
-	if (key.algorithm != CRYPTO_ED25519)
+	if (key.algorithm == CRYPTO_HMAC_SHA256)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("an HMAC key has no public key"),
 				 errhint("Put the shared secret into %s.hmac in the key directory, and call "
 						 "anshim.adopt_key().", key.kid)));
 
-	bytes = PG_GETARG_BYTEA_PP(2);
-	verifier = crypto_key_from_public((const uint8 *) VARDATA_ANY(bytes),
-									  VARSIZE_ANY_EXHDR(bytes), &reason);
-	if (verifier == NULL)
+	raw = (const uint8 *) VARDATA_ANY(PG_GETARG_BYTEA_PP(2));
+	len = VARSIZE_ANY_EXHDR(PG_GETARG_BYTEA_PP(2));
+	public_half = key.algorithm == CRYPTO_X25519 ?
+		crypto_key_to_seal_to(raw, len, &reason) : crypto_key_from_public(raw, len, &reason);
+	if (public_half == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid public key"),
 				 errdetail("%s", reason)));
-	crypto_key_free(verifier);
-	memcpy(key.public_key, VARDATA_ANY(bytes), CRYPTO_PUBLIC_KEY_LEN);
+	crypto_key_free(public_half);
+	memcpy(key.public_key, raw, CRYPTO_PUBLIC_KEY_LEN);
 	key.has_public_key = true;
 	insert_key(&key);
 	PG_RETURN_VOID();

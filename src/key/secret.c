@@ -196,7 +196,7 @@ report_bad_secret(const char *path, const char *reason, int elevel)
 }
 
 static CryptoKey *
-pem_from_file(const char *path, SecretSource *source, int elevel)
+pem_from_file(const char *path, CryptoAlgorithm algorithm, SecretSource *source, int elevel)
 {
 	CryptoSecret *content = read_file(path, source, elevel);
 	const char *reason = NULL;
@@ -204,7 +204,7 @@ pem_from_file(const char *path, SecretSource *source, int elevel)
 
 	if (content == NULL)
 		return NULL;
-	key = crypto_key_from_pem(content, &reason);
+	key = crypto_key_from_pem(algorithm, content, &reason);
 	crypto_secret_free(content);
 	if (key == NULL)
 		return report_bad_secret(path, reason, elevel);
@@ -230,7 +230,7 @@ path_of_file_uri(const char *uri)
 }
 
 static CryptoKey *
-key_from_uri_file(const char *path, SecretSource *source, int elevel)
+key_from_uri_file(const char *path, CryptoAlgorithm algorithm, SecretSource *source, int elevel)
 {
 	CryptoSecret *content = read_file(path, source, elevel);
 	const char *reason = NULL;
@@ -248,11 +248,11 @@ key_from_uri_file(const char *path, SecretSource *source, int elevel)
 
 	target = path_of_file_uri(uri);
 	if (target != NULL && target[0] == '/')
-		key = pem_from_file(target, source, elevel);
+		key = pem_from_file(target, algorithm, source, elevel);
 	else if (target != NULL || strchr(uri, ':') == NULL || strpbrk(uri, " \t\r\n") != NULL)
 		reason = "The file must hold one URI with its scheme, such as pkcs11: or file: and an absolute path.";
 	else
-		key = crypto_key_from_uri(content, &reason);
+		key = crypto_key_from_uri(algorithm, content, &reason);
 	crypto_secret_free(content);
 
 	if (key == NULL && reason != NULL)
@@ -293,10 +293,10 @@ read_secret(const char *kid, CryptoAlgorithm algorithm, SecretSource *source, in
 	{
 		path = secret_file_path(kid, SECRET_PEM);
 		if (file_exists(path))
-			return pem_from_file(path, source, elevel);
+			return pem_from_file(path, algorithm, source, elevel);
 		path = secret_file_path(kid, SECRET_URI);
 		if (file_exists(path))
-			return key_from_uri_file(path, source, elevel);
+			return key_from_uri_file(path, algorithm, source, elevel);
 	}
 
 	ereport(elevel,

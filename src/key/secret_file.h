@@ -17,7 +17,7 @@
 /* What a file holds, which its name's end says. */
 typedef enum SecretFileKind
 {
-	SECRET_PEM,					/* <kid>.pem: an Ed25519 key in PKCS #8 */
+	SECRET_PEM,					/* <kid>.pem: a key pair in PKCS #8 */
 	SECRET_URI,					/* <kid>.uri: where OSSL_STORE finds one */
 	SECRET_HMAC					/* <kid>.hmac: 32 bytes in base64url */
 } SecretFileKind;

@@ -164,6 +164,8 @@ algorithm_fits(const Key *key, const Cwt *cwt)
 				(cwt->alg == COSE_ALG_EDDSA || cwt->alg == COSE_ALG_ED25519);
 		case CRYPTO_HMAC_SHA256:
 			return cwt->tag == COSE_TAG_MAC0 && cwt->alg == COSE_ALG_HMAC_256;
+		case CRYPTO_X25519:
+			return false;
 	}
 	return false;
 }

@@ -5,7 +5,7 @@
 //                              tokens of its own, a JSON object a line
 //   interop.mjs check          reads tokens of anshim, a JSON object a line, and
 //                              exits with 1 if anything about one is not right;
-//                              shown.mjs, beside it, is the verifier of the docs
+//                              tokens.shown.mjs is the verifier of docs/tokens.md
 
 import { createPublicKey, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -88,7 +88,7 @@ async function checkOne(line) {
   await rejects(other.verify(verifier));
 
   if (!mac) {
-    const { verify } = await import('./shown.mjs');
+    const { verify } = await import('./tokens.shown.mjs');
     deepStrictEqual(claimsJson(await verify(text, kid, raw)), claims);
     await rejects(verify(text, 'another', raw));
     await rejects(verify(text, kid, randomBytes(32)));

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 #
 # Tokens made here are verified by an independent COSE library, and tokens made
-# there are verified here: see test/interop.
+# there are verified here; the same of sealed identities and an HPKE library:
+# see test/interop.
 
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
@@ -18,10 +19,12 @@ done
 }
 
 out=${TEST_TMP:-$(mktemp -d)}
-cp test/interop/*.json test/interop/interop.mjs "$out"
-# the verifier that docs/tokens.md shows
-# shellcheck disable=SC2016 # nothing is to be expanded
-sed -n '/^```js$/,/^```$/{/^```/!p}' docs/tokens.md >"$out/shown.mjs"
+cp test/interop/*.json test/interop/*.mjs "$out"
+# what the pages show
+for page in tokens identities; do
+	# shellcheck disable=SC2016 # nothing is to be expanded
+	sed -n '/^```js$/,/^```$/{/^```/!p}' "docs/$page.md" >"$out/$page.shown.mjs"
+done
 (cd "$out" && npm install --omit=optional --ignore-scripts --no-audit --no-fund) >"$out/npm.log" 2>&1 || {
 	tail -n 5 "$out/npm.log"
 	echo "npm cannot fetch what package-lock.json names"
@@ -88,3 +91,28 @@ FROM anshim.key,
 WHERE kid LIKE 'ours%';
 EOF
 node "$out/interop.mjs" check <"$out/ours.json"
+
+#
+# Identities: sealed here and opened there, and the other way round
+#
+public=$(sql -c "SELECT encode(anshim.generate_key('authority', 'kdca', 'X25519'), 'hex')")
+sql >"$out/sealed.json" <<'EOF'
+SELECT jsonb_build_object('sealed', encode(anshim.seal_identity('authority', plaintext, context), 'hex'),
+	'context', encode(context, 'hex'), 'plaintext', encode(plaintext, 'hex'))
+FROM (VALUES ('Ann'), ('x'), (repeat('서울 🦠 ', 1000))) p (text), CAST(convert_to(text, 'UTF8') AS bytea) plaintext,
+	(VALUES (''::bytea), (uuid_send(gen_random_uuid()))) c (context);
+EOF
+node "$out/identities.mjs" open "$keys/authority.pem" <"$out/sealed.json"
+node "$out/identities.mjs" seal "$public" >"$out/theirs_sealed.json"
+result=$(sql <<EOF
+CREATE TABLE theirs_sealed (line jsonb);
+\\copy theirs_sealed FROM '$out/theirs_sealed.json' (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')
+SELECT count(*), bool_and(anshim.sealed_to(sealed) = 'authority'), bool_and(encode(anshim.open_identity(sealed, decode(line ->> 'context', 'hex')), 'hex') = line ->> 'plaintext')
+FROM theirs_sealed, CAST(decode(line ->> 'sealed', 'hex') AS bytea) sealed;
+EOF
+)
+[ "$result" = "4|t|t" ] || {
+	echo "of what they sealed: $result"
+	exit 1
+}
+echo "4 identities sealed by them open"
