@@ -512,6 +512,12 @@ add_range(Asking *asking, int part, Ident key, int64 from, int64 to)
 	to = Min(to, leaf->to);
 	if (from >= to)
 		return;
+
+	/* times beyond what a timestamp can be have no text form */
+	if (from < MIN_TIMESTAMP)
+		from = DT_NOBEGIN;
+	if (to >= END_TIMESTAMP)
+		to = DT_NOEND;
 	if (last && from <= last->to && ident_compare(asking->key, last->key, key) == 0)
 	{
 		last->to = Max(last->to, to);

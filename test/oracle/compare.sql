@@ -121,6 +121,45 @@ SELECT 16, 'text, text; sorted by ICU', 'text', 'text', '2 hours', 8, 1,
 FROM pg_collation
 WHERE collname = 'en-x-icu';
 
+-- Logs of which a part lies on another server, which is this one: they are
+-- asked in SQL.  oracle.make_far() makes a foreign table for a part, and the
+-- table behind it.
+CREATE EXTENSION IF NOT EXISTS postgres_fdw;
+DO $$
+BEGIN
+	EXECUTE format('CREATE SERVER oracle_far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host %L, port %L, dbname %L)',
+				   split_part(current_setting('unix_socket_directories'), ',', 1),
+				   current_setting('port'), current_database());
+	CREATE USER MAPPING FOR CURRENT_USER SERVER oracle_far;
+END
+$$;
+
+CREATE FUNCTION oracle.make_far(log text, part text, bounds text) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+	-- in a connection of its own, as the other server would have it
+	EXECUTE format('DROP TABLE IF EXISTS %s_behind%s', log, part);
+	EXECUTE format('CREATE TABLE %s_behind%s (LIKE %1$s)', log, part);
+	EXECUTE format('CREATE FOREIGN TABLE %1$s%2$s PARTITION OF %1$s FOR VALUES %3$s SERVER oracle_far '
+				   'OPTIONS (schema_name %4$L, table_name %5$L)',
+				   log, part, bounds, split_part(log, '.', 1), split_part(log, '.', 2) || '_behind' || part);
+END
+$$;
+
+INSERT INTO oracle.variety (variety, title, subject, venue, step, max_stay, default_stay, ddl) VALUES
+	(17, 'uuid, bigint; some days far away', 'uuid', 'bigint', '1 hour', 9, 3,
+	 $ddl$CREATE TABLE %1$s (subject uuid, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz)
+		PARTITION BY RANGE (entered_at);
+	SELECT oracle.make_far('%1$s', '_1', $$FROM (MINVALUE) TO ('2021-03-28 00:00+00')$$);
+	CREATE TABLE %1$s_2 PARTITION OF %1$s FOR VALUES FROM ('2021-03-28 00:00+00') TO ('2021-03-28 12:00+00');
+	SELECT oracle.make_far('%1$s', '_3', $$FROM ('2021-03-28 12:00+00') TO (MAXVALUE)$$)$ddl$),
+	(18, 'text, text; all of it far away, by hash of venue', 'text', 'text', '1 microsecond', 8, 2,
+	 $ddl$CREATE TABLE %1$s (subject text, venue text, entered_at timestamptz NOT NULL, left_at timestamptz)
+		PARTITION BY HASH (venue);
+	SELECT oracle.make_far('%1$s', '_0', 'WITH (MODULUS 2, REMAINDER 0)');
+	SELECT oracle.make_far('%1$s', '_1', 'WITH (MODULUS 2, REMAINDER 1)')$ddl$);
+
 CREATE FUNCTION oracle.shape_of(v oracle.variety, logs integer) RETURNS oracle.shape
 LANGUAGE sql IMMUTABLE
 RETURN ROW(logs, (v).scale, (v).step, (v).step > '1 microsecond', (v).max_stay, (v).default_stay)::oracle.shape;
@@ -136,6 +175,7 @@ RETURN CASE
 
 UPDATE oracle.variety SET churned = true WHERE variety IN (5, 8);
 UPDATE oracle.variety SET repeated = 7 WHERE variety = 11;
+UPDATE oracle.variety SET share = 0.2 WHERE variety IN (17, 18);
 UPDATE oracle.variety SET share = 0.01, scale = 60 WHERE variety IN (14, 15);
 UPDATE oracle.variety SET subject_key = coalesce(CASE variety WHEN 16 THEN 'icu' END, oracle.result_type(subject)),
 						  venue_key = coalesce(CASE variety WHEN 16 THEN 'icu' END, oracle.result_type(venue));
