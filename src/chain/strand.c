@@ -142,8 +142,15 @@ strand_scan_rescan(StrandScan *scan, int32 strand, int64 first_seq, int64 last_s
 bool
 strand_scan_next_link(StrandScan *scan, StrandRow *row)
 {
+	MemoryContext outside;
+	bool		found;
+
 	CHECK_FOR_INTERRUPTS();
-	if (!index_getnext_slot(scan->index, ForwardScanDirection, scan->slot))
+	/* B-trees allocate what they remember of dead rows when they meet one */
+	outside = MemoryContextSwitchTo(GetMemoryChunkContext(scan));
+	found = index_getnext_slot(scan->index, ForwardScanDirection, scan->slot);
+	MemoryContextSwitchTo(outside);
+	if (!found)
 		return false;
 	(void) slot_link(scan->slot, scan->leaf, &row->link);
 	row->slot = scan->slot;
