@@ -1,0 +1,175 @@
+# A visit log whose parts lie on three servers: partitioned by day, the days by
+# hash of venue.
+#
+# That answers are right is what test/sql/source_sql.sql and the oracle show,
+# with a server that is its own neighbour.  What needs servers of their own is
+# here: what they are sent, whether they work at the same time, how often they
+# are asked, and what happens when one is slow, or gone.
+
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $visits = 20_000;
+
+sub make_server
+{
+	my ($name) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init;
+	$node->append_conf('postgresql.conf', <<'CONF');
+fsync = off
+TimeZone = 'UTC'
+jit = off
+shared_preload_libraries = 'auto_explain'
+auto_explain.log_min_duration = 0
+auto_explain.log_verbose = on
+auto_explain.log_nested_statements = on
+log_statement = 'none'
+CONF
+	$node->start;
+	return $node;
+}
+
+# What the servers wrote since then
+sub logged
+{
+	my ($node, $since) = @_;
+	return substr(slurp_file($node->logfile), $since);
+}
+
+my $here = make_server('here');
+my @others = map { make_server($_) } qw(north south);
+
+$here->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION anshim;
+CREATE EXTENSION postgres_fdw;
+SELECT setseed(0.25);
+-- All of it in one place, to compare with
+CREATE TABLE whole (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz);
+CREATE TABLE visit (LIKE whole) PARTITION BY RANGE (entered_at);
+CREATE TABLE visit_today PARTITION OF visit FOR VALUES FROM ('2021-01-03') TO (MAXVALUE);
+CREATE TABLE visit_old PARTITION OF visit FOR VALUES FROM (MINVALUE) TO ('2021-01-03') PARTITION BY HASH (venue);
+SQL
+
+for my $i (0 .. 1)
+{
+	my $node = $others[$i];
+
+	$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE visit (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz);
+CREATE INDEX ON visit (subject, entered_at, venue) INCLUDE (left_at);
+CREATE INDEX ON visit (venue, entered_at, subject) INCLUDE (left_at);
+SQL
+	$here->safe_psql('postgres', sprintf(<<'SQL', $node->name, $node->host, $node->port, $node->name, $node->name, $i, $node->name));
+CREATE SERVER %s FOREIGN DATA WRAPPER postgres_fdw
+	OPTIONS (host '%s', port '%s', dbname 'postgres', fetch_size '100000', async_capable 'true');
+CREATE USER MAPPING FOR CURRENT_USER SERVER %s;
+CREATE FOREIGN TABLE visit_%s PARTITION OF visit_old FOR VALUES WITH (MODULUS 2, REMAINDER %d)
+	SERVER %s OPTIONS (table_name 'visit');
+SQL
+}
+
+$here->safe_psql('postgres', <<"SQL");
+INSERT INTO whole
+SELECT (random() * 2000)::bigint, (random() * 200)::bigint, t, CASE WHEN random() < 0.7 THEN t + random() * interval '3 hours' + interval '1 minute' END
+FROM (SELECT timestamptz '2021-01-01' + random() * interval '4 days' AS t FROM generate_series(1, $visits)) AS entry;
+INSERT INTO visit SELECT * FROM whole;
+SELECT anshim.track_visits('whole'), anshim.track_visits('visit');
+SQL
+$_->safe_psql('postgres', 'VACUUM ANALYZE visit') for @others;
+
+#
+# The same answers, and what was asked for them
+#
+
+my $call = "(SELECT %s FROM anshim.exposures('%s', ARRAY[1, 2]::bigint[], '[2021-01-01, 2021-01-05)', degrees => 3, linger => '10 minutes') AS e)";
+
+sub call
+{
+	my ($table) = @_;
+	return sprintf($call, q{count(*) || ' ' || md5(string_agg(e::text, '|' ORDER BY e::text))}, $table);
+}
+
+my %since = map { $_->name => -s $_->logfile } $here, @others;
+is( $here->safe_psql('postgres', 'SELECT ' . call('visit')),
+	$here->safe_psql('postgres', 'SELECT ' . call('whole')),
+	'a trace over three servers finds what one over one table finds');
+
+my $plans = logged($here, $since{here});
+unlike($plans, qr/Foreign Scan on [^\n]*\n(?:[^\n]*\n){0,2}\s+Filter:/, 'no condition stays behind');
+like($plans, qr/Async Foreign Scan on public\.visit_north/, 'the servers work at the same time');
+like($plans, qr/Remote SQL: SELECT subject, venue, entered_at, left_at [^\n]* = ANY \(\$\d+::bigint\[\]\)/,
+	'what is asked for is an array');
+
+for my $node (@others)
+{
+	my $asked = () = logged($node, $since{ $node->name }) =~ /DECLARE c\d+ CURSOR/g;
+
+	cmp_ok($asked, '<=', 2 * 3, $node->name . ' is asked twice a level at most');
+	cmp_ok($asked, '>', 0, $node->name . ' is asked');
+}
+
+# (Of half of all subjects each server rather reads the whole of its small table.)
+%since = map { $_->name => -s $_->logfile } @others;
+$here->safe_psql('postgres', q{SELECT FROM anshim.exposures('visit', ARRAY[1]::bigint[], '[2021-01-01, 2021-01-05)')});
+for my $node (@others)
+{
+	my @scans = logged($node, $since{ $node->name }) =~ /((?:Index Only Scan|Index Scan|Bitmap Index Scan|Seq Scan)[^\n]*)/g;
+
+	ok(@scans > 0 && !grep({ /Seq Scan/ } @scans), $node->name . ' searches its own indexes');
+}
+
+# Rows that matter, and no others: hardly more than those that the trace over
+# local B-trees looks at.
+my ($local, $moved) = split /\|/, $here->safe_psql('postgres', <<"SQL");
+WITH a AS MATERIALIZED (SELECT ${\call('whole')} AS answer), b AS (SELECT sum(subject_rows + venue_rows) AS rows FROM a, anshim.last_trace() WHERE answer IS NOT NULL),
+	c AS MATERIALIZED (SELECT ${\call('visit')} AS answer FROM b WHERE rows > 0), d AS (SELECT sum(subject_rows + venue_rows) AS rows FROM c, anshim.last_trace() WHERE answer IS NOT NULL)
+SELECT b.rows, d.rows FROM b, d;
+SQL
+cmp_ok($moved, '<', 4 * $local, "few rows come that do not matter: $moved, and $local with local indexes");
+
+#
+# A server that is slow: cancelled soon, with the other's work
+#
+
+$others[0]->safe_psql('postgres', <<'SQL');
+ALTER TABLE visit RENAME TO visit_kept;
+CREATE VIEW visit AS SELECT v.* FROM visit_kept AS v WHERE pg_sleep(0.2) IS NOT NULL;
+SQL
+my $begun = time;
+my ($status, undef, $error) = $here->psql('postgres', "SET statement_timeout = '1s'; SELECT " . call('visit'));
+my $taken = time - $begun;
+isnt($status, 0, 'a trace that waits for a slow server is cancelled');
+like($error, qr/canceling statement due to statement timeout/, 'and says why');
+cmp_ok($taken, '<', 3, 'soon');
+
+# The definition there changed in the middle: the error tells of which table.
+$others[0]->safe_psql('postgres', 'DROP VIEW visit; CREATE VIEW visit AS SELECT subject, venue FROM visit_kept');
+($status, undef, $error) = $here->psql('postgres', 'SELECT ' . call('visit'));
+isnt($status, 0, 'a table that is not what it was is an error');
+like($error, qr/entered_at/, 'which names what is missing');
+$others[0]->safe_psql('postgres', 'DROP VIEW visit; ALTER TABLE visit_kept RENAME TO visit');
+is( $here->safe_psql('postgres', 'SELECT ' . call('visit')),
+	$here->safe_psql('postgres', 'SELECT ' . call('whole')),
+	'mended, it answers again');
+
+#
+# A server that is gone
+#
+
+$others[1]->stop('immediate');
+($status, undef, $error) = $here->psql('postgres', 'SELECT ' . call('visit'));
+isnt($status, 0, 'without one server there is no answer');
+like($error, qr/could not connect to server "south"/, 'and the error names it');
+
+# Days that lie here alone need no other server.
+is( $here->safe_psql('postgres', q{SELECT count(*) > 0 FROM anshim.exposures('visit', (SELECT array_agg(DISTINCT subject) FROM whole WHERE subject < 50), '[2021-01-04 12:00, 2021-01-05)')}),
+	't', 'days that lie here do not ask who is gone');
+
+done_testing();
