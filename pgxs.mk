@@ -42,6 +42,7 @@ OBJS = \
 	src/exposure/minutes_air.o \
 	src/exposure/minutes_spread.o \
 	src/exposure/pieces.o \
+	src/exposure/risk.o \
 	src/exposure/spread.o \
 	src/exposure/stats.o \
 	src/exposure/times.o \
