@@ -15,6 +15,8 @@ OBJS = \
 	src/chain/catalog.o \
 	src/chain/chain.o \
 	src/chain/event.o \
+	src/chain/fill.o \
+	src/chain/follow.o \
 	src/chain/guard.o \
 	src/chain/image.o \
 	src/chain/link.o \
@@ -22,6 +24,10 @@ OBJS = \
 	src/chain/make.o \
 	src/chain/position.o \
 	src/chain/strand.o \
+	src/chain/target.o \
+	src/chain/trigger.o \
+	src/chain/upkeep.o \
+	src/chain/watch.o \
 	src/checkin/checkin.o \
 	src/compat.o \
 	src/crypto/digest.o \
@@ -33,6 +39,7 @@ OBJS = \
 	src/crypto/point.o \
 	src/crypto/probe.o \
 	src/crypto/secret.o \
+	src/ddl/command.o \
 	src/exposure/air.o \
 	src/exposure/call.o \
 	src/exposure/contacts.o \

@@ -73,6 +73,22 @@ COMMENT ON COLUMN anshim.layout.added_at IS 'since when';
 GRANT SELECT ON anshim.layout TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('anshim.layout', '');
 
+--| ## anshim.chain_partition
+--|
+--| The partitions that a chain covers, if its table is partitioned. New partitions come, and dropped or detached ones go, by themselves.
+CREATE TABLE anshim.chain_partition (
+	chain uuid NOT NULL,
+	schema_name name NOT NULL,
+	table_name name NOT NULL,
+	PRIMARY KEY (chain, schema_name, table_name)
+);
+COMMENT ON TABLE anshim.chain_partition IS 'the partitions of chained tables';
+COMMENT ON COLUMN anshim.chain_partition.chain IS 'the chain';
+COMMENT ON COLUMN anshim.chain_partition.schema_name IS 'the schema of the partition';
+COMMENT ON COLUMN anshim.chain_partition.table_name IS 'the partition';
+GRANT SELECT ON anshim.chain_partition TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('anshim.chain_partition', '');
+
 --| ## anshim.event
 --|
 --| What happened to the chained tables themselves. Each chain's events are its strand 0: they are linked, sealed and verified as the rows are, so that
@@ -131,9 +147,62 @@ COMMENT ON FUNCTION anshim.refuse_change() IS 'refuses to change or remove rows;
 
 --| ## anshim.chain
 --|
---| Chains a table, which only its owner may do.
+--| Chains a table, which only its owner may do. It adds
+--|
+--| - the column `link`, NOT NULL;
+--| - the trigger `zz_anshim_append`, which gives each row its link, whatever the client sent as one. Its name sorts last, so that it comes after your own
+--|   triggers;
+--| - the triggers `anshim_guard` and `anshim_guard_truncate`, which refuse UPDATE, DELETE and TRUNCATE with `55000`;
+--| - to the table, or to each partition, a unique index on `anshim.strand(link), anshim.seq(link)`.
+--|
+--| Rows that are there already are linked in the order of the primary key, or of `ctid` if there is none. That writes the table anew, as CLUSTER does, and
+--| nobody can use it meanwhile; as with every such command, transactions with an older snapshot see an empty table afterwards, and logical replication
+--| does not see it at all. `origin` names the chain's log in checkpoints, such as `'health.example/visits'`, and cannot be changed later.
+--|
+--| Links cover all columns but generated ones. Refused are columns whose binary form is not the same after a dump and a restore: `regclass` and the
+--| like, composite types, arrays of types that are not PostgreSQL's own; and temporary, unlogged and foreign tables, and inheritance.
+--|
+--| Called again, it brings everything up to date: what has been dropped is made again, and triggers that are off are switched on. Only what has
+--| changed while event triggers were off needs that. What it finds is recorded as an event.
 CREATE FUNCTION anshim.chain(target regclass, origin text DEFAULT NULL) RETURNS void
-LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
-SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'anshim_chain';
+AS 'MODULE_PATHNAME', 'anshim_chain' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION anshim.chain(regclass, text) IS 'chain a table, or bring up to date what chains it';
+
+--| ## anshim.unchain
+--|
+--| Ends a chain: the table may be changed again. Its rows keep their links, in a column that may be NULL from now on, and all that is recorded of the chain stays,
+--| this event included. Only the table's owner may do it, and only if somebody has granted her the function: PUBLIC may not execute it.
+CREATE FUNCTION anshim.unchain(target regclass) RETURNS void
+AS 'MODULE_PATHNAME', 'anshim_unchain' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
+COMMENT ON FUNCTION anshim.unchain(regclass) IS 'end the chain of a table';
+REVOKE ALL ON FUNCTION anshim.unchain(regclass) FROM PUBLIC;
+
+--| ## What happens to a chained table
+--|
+--| Three event triggers follow what is done to chained tables, and record it as events. Columns that are added begin a new layout. Partitions that are added
+--| get what they need; rows that they bring along must have come from there unchanged. Columns that links cover can be neither dropped nor given another
+--| type, and labels of enum types that they have cannot be renamed. Triggers that somebody switches off or drops are noted.
+CREATE FUNCTION anshim.chain_follow() RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'anshim_chain_follow' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION anshim.chain_follow() IS 'follow changes of chained tables';
+
+CREATE FUNCTION anshim.chain_forget() RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'anshim_chain_forget' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION anshim.chain_forget() IS 'note what was dropped of chained tables';
+
+CREATE FUNCTION anshim.chain_refuse_rewrite() RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'anshim_chain_refuse_rewrite' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION anshim.chain_refuse_rewrite() IS 'refuse to change the values that links cover';
+
+CREATE EVENT TRIGGER anshim_chain_follow ON ddl_command_end
+WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA', 'ALTER SCHEMA', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER EXTENSION')
+EXECUTE FUNCTION anshim.chain_follow();
+COMMENT ON EVENT TRIGGER anshim_chain_follow IS 'what is recorded of chained tables follows them';
+
+CREATE EVENT TRIGGER anshim_chain_forget ON sql_drop
+EXECUTE FUNCTION anshim.chain_forget();
+COMMENT ON EVENT TRIGGER anshim_chain_forget IS 'dropped parts of chained tables are noted';
+
+CREATE EVENT TRIGGER anshim_chain_refuse_rewrite ON table_rewrite
+EXECUTE FUNCTION anshim.chain_refuse_rewrite();
+COMMENT ON EVENT TRIGGER anshim_chain_refuse_rewrite IS 'values that links cover stay as they are';

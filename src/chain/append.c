@@ -37,7 +37,6 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
-#include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
@@ -52,10 +51,10 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "chain/append.h"
 #include "chain/catalog.h"
 #include "chain/image.h"
 #include "chain/position.h"
+#include "chain/trigger.h"
 #include "compat.h"
 
 /* What this backend knows of a leaf that it inserts into. */
@@ -156,28 +155,6 @@ refuse_append(Relation rel, const char *detail)
 			 errmsg("chained table \"%s\" cannot take rows", RelationGetRelationName(rel)),
 			 errdetail("%s", detail),
 			 errhint("Let the owner of the chained table call anshim.chain() for it again: that makes what is missing.")));
-}
-
-bool
-chain_of_trigger(const Trigger *trigger, pg_uuid_t *chain)
-{
-	int			at = 0;
-
-	if (trigger->tgnargs != 1 || strlen(trigger->tgargs[0]) != 36)
-		return false;
-	for (const char *s = trigger->tgargs[0]; *s != '\0'; s++)
-	{
-		const char *digit = strchr("0123456789abcdef", *s);
-
-		if (*s == '-')
-			continue;
-		if (digit == NULL || at == 2 * UUID_LEN)
-			return false;
-		chain->data[at / 2] = (unsigned char)
-			(chain->data[at / 2] << 4 | (digit - "0123456789abcdef"));
-		at++;
-	}
-	return at == 2 * UUID_LEN;
 }
 
 /* Do the links of this layout cover all that rows of the table have? */
@@ -338,7 +315,6 @@ is_strand_elsewhere(List *relids, Oid self, int32 strand)
 static int32
 new_strand(const Writer *writer, Relation rel)
 {
-	Oid			sequence = chain_relation("strand_number");
 	Oid			root = writer->relid;
 	List	   *relids;
 	int32		strand;
@@ -348,7 +324,7 @@ new_strand(const Writer *writer, Relation rel)
 	relids = chain_leaf_oids(root, NoLock);
 	do
 	{
-		strand = (int32) nextval_internal(sequence, false);
+		strand = next_strand_number();
 	} while (is_strand_elsewhere(relids, writer->relid, strand) || !try_strand(writer, strand));
 	list_free(relids);
 	return strand;

@@ -11,8 +11,8 @@
  * Rows are read with the latest snapshot, whatever the isolation level, since
  * they describe tables' definitions, which always are the latest.
  *
- * Locking: whoever changes rows of a chain that is there has chain_lock() (see
- * event.c), so that two never meet in a row.
+ * Locking: writers hold chain_lock() (see event.c) to the end of the
+ * transaction, so that two never meet in a row.
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -27,6 +27,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -35,6 +36,7 @@
 #include "utils/timestamp.h"
 
 #include "chain/catalog.h"
+#include "chain/event.h"
 #include "compat.h"
 
 /* The columns of anshim.chain, in sql/42-chain.sql's order */
@@ -47,6 +49,15 @@ enum
 	CHAIN_CREATED_AT,
 	CHAIN_ENDED_AT,
 	CHAIN_COLUMNS = CHAIN_ENDED_AT
+};
+
+/* Those of anshim.chain_partition */
+enum
+{
+	PARTITION_CHAIN = 1,
+	PARTITION_SCHEMA_NAME,
+	PARTITION_TABLE_NAME,
+	PARTITION_COLUMNS = PARTITION_TABLE_NAME
 };
 
 /* Those of anshim.layout */
@@ -71,6 +82,12 @@ chain_relation(const char *name)
 				 errmsg("relation \"%s\" of extension anshim does not exist", name),
 				 errhint("Drop the extension and create it again.")));
 	return relid;
+}
+
+int32
+next_strand_number(void)
+{
+	return (int32) nextval_internal(chain_relation("strand_number"), false);
 }
 
 /*
@@ -133,12 +150,38 @@ chain_record_read(const pg_uuid_t *id, ChainRecord *record)
 	return found;
 }
 
+/* anshim.chain, or InvalidOid while the extension is created or dropped */
+static Oid
+chain_table(void)
+{
+	Oid			schema = get_namespace_oid("anshim", true);
+
+	return OidIsValid(schema) ? get_relname_relid("chain", schema) : InvalidOid;
+}
+
+bool
+chain_records_exist(void)
+{
+	Oid			relid = chain_table();
+	Relation	table;
+	SysScanDesc scan;
+	bool		found;
+
+	if (!OidIsValid(relid))
+		return false;
+	table = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(table, InvalidOid, false, NULL, 0, NULL);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
+	return found;
+}
+
 /* There are no more chains than tables: few enough to look at all. */
 List *
 chain_records_living(void)
 {
-	Oid			schema = get_namespace_oid("anshim", true);
-	Oid			relid = OidIsValid(schema) ? get_relname_relid("chain", schema) : InvalidOid;
+	Oid			relid = chain_table();
 	List	   *records = NIL;
 	Relation	table;
 	SysScanDesc scan;
@@ -202,8 +245,10 @@ write_tuple(Relation table, SysScanDesc scan, HeapTuple new)
 void
 chain_record_write(const ChainRecord *record)
 {
-	Relation	table = table_open(chain_relation("chain"), RowExclusiveLock);
+	Relation	table;
 
+	chain_lock(&record->id);
+	table = table_open(chain_relation("chain"), RowExclusiveLock);
 	write_tuple(table, begin_chain_scan(table, &record->id), form_chain(table, record));
 }
 
@@ -342,9 +387,11 @@ layout_read_newest(const pg_uuid_t *chain, Layout *layout)
 void
 layout_write(const pg_uuid_t *chain, const Layout *layout)
 {
-	Relation	table = table_open(chain_relation("layout"), RowExclusiveLock);
+	Relation	table;
 	ScanKeyData keys[2];
 
+	chain_lock(chain);
+	table = table_open(chain_relation("layout"), RowExclusiveLock);
 	layout_keys(keys, chain, layout->number);
 	write_tuple(table,
 				systable_beginscan(table, chain_relation("layout_pkey"), true, NULL, 2, keys),
@@ -377,4 +424,98 @@ layout_of_table(TupleDesc tupdesc, Layout *layout)
 		layout->columns[layout->ncolumns] = attribute->attname;
 		layout->types[layout->ncolumns++] = attribute->atttypid;
 	}
+}
+
+/*
+ * anshim.chain_partition
+ */
+
+static SysScanDesc
+begin_partition_scan(Relation table, const PartitionRecord *record, int nkeys)
+{
+	ScanKeyData keys[PARTITION_COLUMNS];
+
+	ScanKeyInit(&keys[0], PARTITION_CHAIN, BTEqualStrategyNumber, F_UUID_EQ,
+				UUIDPGetDatum(&record->chain));
+	ScanKeyInit(&keys[1], PARTITION_SCHEMA_NAME, BTEqualStrategyNumber, F_NAMEEQ,
+				NameGetDatum(&record->schema_name));
+	ScanKeyInit(&keys[2], PARTITION_TABLE_NAME, BTEqualStrategyNumber, F_NAMEEQ,
+				NameGetDatum(&record->table_name));
+	return systable_beginscan(table, chain_relation("chain_partition_pkey"), true, NULL, nkeys,
+							  keys);
+}
+
+List *
+partition_records(const pg_uuid_t *chain)
+{
+	Relation	table = table_open(chain_relation("chain_partition"), AccessShareLock);
+	PartitionRecord key = {.chain = *chain};
+	SysScanDesc scan = begin_partition_scan(table, &key, 1);
+	List	   *records = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		PartitionRecord *record = palloc_object(PartitionRecord);
+		Datum		values[PARTITION_COLUMNS];
+		bool		nulls[PARTITION_COLUMNS];
+
+		heap_deform_tuple(tuple, RelationGetDescr(table), values, nulls);
+		record->chain = *chain;
+		record->schema_name = *DatumGetName(values[PARTITION_SCHEMA_NAME - 1]);
+		record->table_name = *DatumGetName(values[PARTITION_TABLE_NAME - 1]);
+		records = lappend(records, record);
+	}
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
+	return records;
+}
+
+bool
+partition_record_exists(const PartitionRecord *record)
+{
+	Relation	table = table_open(chain_relation("chain_partition"), AccessShareLock);
+	SysScanDesc scan = begin_partition_scan(table, record, PARTITION_COLUMNS);
+	bool		found = HeapTupleIsValid(systable_getnext(scan));
+
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
+	return found;
+}
+
+void
+partition_record_add(const PartitionRecord *record)
+{
+	Relation	table;
+	Datum		values[PARTITION_COLUMNS];
+	bool		nulls[PARTITION_COLUMNS] = {0};
+
+	chain_lock(&record->chain);
+	table = table_open(chain_relation("chain_partition"), RowExclusiveLock);
+	values[PARTITION_CHAIN - 1] = UUIDPGetDatum(&record->chain);
+	values[PARTITION_SCHEMA_NAME - 1] = NameGetDatum(&record->schema_name);
+	values[PARTITION_TABLE_NAME - 1] = NameGetDatum(&record->table_name);
+	write_tuple(table, begin_partition_scan(table, record, PARTITION_COLUMNS),
+				heap_form_tuple(RelationGetDescr(table), values, nulls));
+}
+
+bool
+partition_record_remove(const PartitionRecord *record)
+{
+	Relation	table;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found;
+
+	chain_lock(&record->chain);
+	table = table_open(chain_relation("chain_partition"), RowExclusiveLock);
+	scan = begin_partition_scan(table, record, PARTITION_COLUMNS);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+		CatalogTupleDelete(table, &tuple->t_self);
+	systable_endscan(scan);
+	table_close(table, NoLock);
+	CommandCounterIncrement();
+	return found;
 }

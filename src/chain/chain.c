@@ -27,8 +27,8 @@
 #include "chain/position.h"
 #include "compat.h"
 
-static void
-not_chained(Relation rel)
+void
+chain_refuse_unchained(Relation rel)
 {
 	const char *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
 												  RelationGetRelationName(rel));
@@ -105,7 +105,7 @@ chain_open(Oid target, LOCKMODE lockmode)
 	ListCell   *lc;
 
 	if (!chain_record_of(rel, &record))
-		not_chained(rel);
+		chain_refuse_unchained(rel);
 	relation_close(rel, NoLock);
 
 	chain->id = record.id;

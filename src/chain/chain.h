@@ -84,6 +84,7 @@ typedef struct StrandTail
 	int64		first_seq;		/* the first that is there: 1, or what
 								 * expire() left */
 	int64		last_seq;		/* both by the index, whatever links say */
+	int32		first_layout;	/* of the first row */
 	Link		last;			/* as the last row has it */
 } StrandTail;
 

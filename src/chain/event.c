@@ -13,7 +13,9 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "executor/executor.h"
@@ -21,6 +23,7 @@
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -133,4 +136,77 @@ chain_event(const pg_uuid_t *chain, const char *kind, Jsonb *detail)
 	insert_event(events.heap, values);
 	leaf_close(&events, NoLock);
 	CommandCounterIncrement();
+}
+
+/*
+ * Details
+ */
+
+static void
+detail_name(StringInfo detail, const char *name)
+{
+	appendStringInfoString(detail, detail->len == 0 ? "{" : ", ");
+	escape_json(detail, name);
+	appendStringInfoString(detail, ": ");
+}
+
+void
+detail_string(StringInfo detail, const char *name, const char *value)
+{
+	detail_name(detail, name);
+	escape_json(detail, value);
+}
+
+void
+detail_json(StringInfo detail, const char *name, const char *value)
+{
+	detail_name(detail, name);
+	appendStringInfoString(detail, value);
+}
+
+void
+detail_table(StringInfo detail, const char *schema, const char *table)
+{
+	detail_string(detail, "schema", schema);
+	detail_string(detail, "table", table);
+}
+
+void
+detail_event(const pg_uuid_t *chain, const char *kind, StringInfo detail)
+{
+	appendStringInfoString(detail, detail->len == 0 ? "{}" : "}");
+	chain_event(chain, kind,
+				DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(detail->data))));
+	pfree(detail->data);
+}
+
+/*
+ * Reading them
+ */
+
+void
+events_replay(const pg_uuid_t *chain, EventCallback callback, void *arg)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ChainLeaf	events;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	ScanKeyData keys[2];
+
+	leaf_open(&events, chain_relation("event"), AccessShareLock);
+	slot = table_slot_create(events.heap, NULL);
+	scan = index_beginscan(events.heap, events.position, snapshot, NULL, 1, 0);
+	position_keys(keys, &events, chain, EVENT_STRAND, BTEqualStrategyNumber, 0);
+	index_rescan(scan, keys, 1, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		callback(TextDatumGetCString(slot->tts_values[EVENT_KIND - 1]),
+				 DatumGetJsonbP(slot->tts_values[EVENT_DETAIL - 1]), arg);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	leaf_close(&events, AccessShareLock);
+	UnregisterSnapshot(snapshot);
 }

@@ -20,7 +20,6 @@
 #include "utils/rel.h"
 
 #include "chain/chain.h"
-#include "chain/guard.h"
 #include "compat.h"
 
 static bool expiring;

@@ -169,12 +169,17 @@ is_string(Oid type)
 }
 
 bool
+type_exists(Oid type)
+{
+	return SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type));
+}
+
+bool
 image_types_agree(Oid a, Oid b)
 {
 	if (a == b)
 		return true;
-	if (!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(a)) ||
-		!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(b)))
+	if (!type_exists(a) || !type_exists(b))
 		return false;
 	a = getBaseType(a);
 	b = getBaseType(b);

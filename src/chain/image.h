@@ -38,6 +38,9 @@ extern RowShape *row_shape(TupleDesc tupdesc, const Layout *layout);
  */
 extern bool image_type_stable(Oid type, const char **reason);
 
+/* Layouts that no row has may name types that are gone. */
+extern bool type_exists(Oid type);
+
 /* Do values of the one type, as they are stored, mean the same as the other's? */
 extern bool image_types_agree(Oid a, Oid b);
 

@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * make.c
- *	  chain(): makes a chained table, or brings up to date what chains it
+ *	  chain() and unchain()
  *
- * What a table needs besides its record is added in plain SQL as its owner,
- * with search_path set to pg_catalog, pg_temp; see sql/42-chain.sql.
+ * What a table needs besides its record is added in plain SQL as the current
+ * user, who owns it.  Rows that are there already are linked while the table is
+ * written anew (fill.c).
  *
  * Locking: AccessExclusiveLock on the table and its partitions to the end of
  * the transaction.
@@ -16,12 +17,11 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_trigger.h"
-#include "commands/defrem.h"
-#include "commands/trigger.h"
-#include "executor/spi.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "commands/tablecmds.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
@@ -31,139 +31,60 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "chain/append.h"
-#include "chain/catalog.h"
 #include "chain/event.h"
-#include "chain/guard.h"
-#include "chain/image.h"
+#include "chain/fill.h"
 #include "chain/make.h"
 #include "chain/position.h"
+#include "chain/target.h"
+#include "chain/upkeep.h"
 #include "compat.h"
 #include "key/spi.h"
 
+/* A name that is nobody's (RFC 2606), followed by the chain */
 #define DEFAULT_ORIGIN "anshim.invalid/"
+#define ORIGIN_MAX_LEN 255
+
+/* What there was to link */
+typedef struct Filling
+{
+	int64		rows;
+	List	   *strands;		/* of int32 */
+	char	   *order;			/* JSON */
+} Filling;
 
 static char *
-sql_name(Relation rel)
-{
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-									  RelationGetRelationName(rel));
-}
-
-static void
-run(const char *statement)
-{
-	SPI_connect();
-	if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "statement was not run: %s", statement);
-	SPI_finish();
-}
-
-static char *
-chain_id_text(const pg_uuid_t *id)
+chain_text(const pg_uuid_t *id)
 {
 	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
 }
 
 /*
- * Details of events, in JSON
+ * Arguments
  */
-
-static void
-json_string(StringInfo json, const char *name, const char *value)
-{
-	appendStringInfoString(json, json->len == 0 ? "{" : ", ");
-	escape_json(json, name);
-	appendStringInfoString(json, ": ");
-	escape_json(json, value);
-}
-
-static Jsonb *
-json_finish(StringInfo json)
-{
-	appendStringInfoString(json, json->len == 0 ? "{}" : "}");
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json->data)));
-}
-
-static Jsonb *
-layout_detail(const Layout *layout)
-{
-	StringInfoData json;
-
-	initStringInfo(&json);
-	appendStringInfo(&json, "{\"layout\": %d, \"columns\": [", layout->number);
-	for (int i = 0; i < layout->ncolumns; i++)
-	{
-		appendStringInfoString(&json, i == 0 ? "{\"name\": " : ", {\"name\": ");
-		escape_json(&json, NameStr(layout->columns[i]));
-		appendStringInfoString(&json, ", \"type\": ");
-		escape_json(&json, format_type_be(layout->types[i]));
-		appendStringInfoChar(&json, '}');
-	}
-	appendStringInfoChar(&json, ']');
-	return json_finish(&json);
-}
 
 /*
- * Layouts
+ * It is the first line of a checkpoint, and the name of the key that signs it
+ * (C2SP, signed-note): no spaces, no plus sign, no control characters.
  */
-
-/* Record what links cover from now on. */
 static void
-add_layout(const pg_uuid_t *chain, Relation rel, int32 number)
+check_origin(const char *origin)
 {
-	Layout		layout;
+	bool		good = origin[0] != '\0' && strlen(origin) <= ORIGIN_MAX_LEN;
 
-	layout_of_table(RelationGetDescr(rel), &layout);
-	layout.number = number;
-	layout_write(chain, &layout);
-	chain_event(chain, "layout added", layout_detail(&layout));
+	for (const char *s = origin; good && *s != '\0'; s++)
+		good = *s > ' ' && *s < 0x7F && *s != '+';
+	if (!good)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("origin \"%s\" cannot name a log", origin),
+				 errdetail("An origin has 1 to %d printable ASCII characters, no spaces and no plus signs.",
+						   ORIGIN_MAX_LEN),
+				 errhint("Use something like a URL without its scheme: 'health.example/visits'.")));
 }
 
-/*
- * Indexes and triggers
- */
-
-static void
-add_position_index(Relation leaf)
-{
-	char	   *name = ChooseRelationName(RelationGetRelationName(leaf), NULL, "link",
-										  RelationGetNamespace(leaf), false);
-
-	run(psprintf("CREATE UNIQUE INDEX %s ON %s USING btree (anshim.strand(link), anshim.seq(link))",
-				 quote_identifier(name), sql_name(leaf)));
-}
-
-static void
-add_trigger(Relation rel, const char *trigger, const char *when, const char *call)
-{
-	run(psprintf("CREATE TRIGGER %s BEFORE %s EXECUTE FUNCTION %s",
-				 trigger, psprintf(when, sql_name(rel)), call));
-	run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", sql_name(rel), trigger));
-}
-
-static void
-add_row_triggers(Relation rel, const pg_uuid_t *chain)
-{
-	add_trigger(rel, APPEND_TRIGGER, "INSERT ON %s FOR EACH ROW",
-				psprintf("anshim.append('%s')", chain_id_text(chain)));
-	add_trigger(rel, GUARD_TRIGGER, "UPDATE OR DELETE ON %s FOR EACH ROW",
-				"anshim.refuse_change()");
-}
-
-static void
-add_truncate_trigger(Relation rel)
-{
-	add_trigger(rel, GUARD_TRUNCATE_TRIGGER, "TRUNCATE ON %s FOR EACH STATEMENT",
-				"anshim.refuse_change()");
-}
-
-/*
- * chain()
- */
-
+/* The table, owned by the current user, locked with all of its partitions */
 static Relation
-owned_target_open(Oid relid, LOCKMODE lockmode, const char *command)
+open_owned(Oid relid, const char *command)
 {
 	Relation	rel;
 
@@ -178,57 +99,281 @@ owned_target_open(Oid relid, LOCKMODE lockmode, const char *command)
 				 errhint("Let %s call it, or a member of that role.",
 						 GetUserNameFromId(rel->rd_rel->relowner, false))));
 	relation_close(rel, NoLock);
-	return chained_relation_open(relid, lockmode);
+	rel = chained_relation_open(relid, AccessExclusiveLock);
+	list_free(find_all_inheritors(relid, AccessExclusiveLock, NULL));
+	return rel;
+}
+
+/*
+ * A new chain
+ */
+
+static void
+check_leaves(Oid target)
+{
+	List	   *relids = find_all_inheritors(target, NoLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		Relation	rel = relation_open(lfirst_oid(lc), NoLock);
+
+		if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+			target_check_leaf(rel);
+		if (lfirst_oid(lc) != target)
+			CheckTableNotInUse(rel, "anshim.chain");
+		relation_close(rel, NoLock);
+	}
+}
+
+/* A chain that ended, or is not recorded any more, may have left these. */
+static void
+drop_leftovers(Oid target)
+{
+	ListCell   *lc;
+
+	chain_trigger_drop(target, TRIGGER_APPEND);
+	chain_trigger_drop(target, TRIGGER_GUARD);
+	foreach(lc, chain_leaf_oids(target, NoLock))
+	{
+		for (int trigger = 0; trigger < CHAIN_TRIGGERS; trigger++)
+			chain_trigger_drop(lfirst_oid(lc), trigger);
+	}
 }
 
 static void
-new_chain(Oid relid, const char *origin)
+add_link_column(Oid target)
 {
-	Relation	rel = chained_relation_open(relid, NoLock);
-	ChainRecord record = {0};
+	Relation	rel = table_open(target, NoLock);
+	bool		there = link_attribute(RelationGetDescr(rel)) != InvalidAttrNumber;
+	char	   *table = table_sql_name(rel);
+
+	table_close(rel, NoLock);
+	if (!there)
+		upkeep_run(psprintf("ALTER TABLE %s ADD COLUMN " LINK_COLUMN " anshim.link", table));
+}
+
+/* The columns by which the rows are linked, those of the primary key or ctid */
+static char *
+order_json(Oid target)
+{
+	Relation	rel = table_open(target, NoLock);
+	Oid			key = fill_order(rel);
 	StringInfoData json;
 
-	record.id = *DatumGetUUIDP(DirectFunctionCall1(gen_random_uuid, (Datum) 0));
-	namestrcpy(&record.schema_name, get_namespace_name(RelationGetNamespace(rel)));
-	namestrcpy(&record.table_name, RelationGetRelationName(rel));
-	record.origin = origin != NULL ? pstrdup(origin) :
-		psprintf(DEFAULT_ORIGIN "%s", chain_id_text(&record.id));
-	record.created_at = GetCurrentTimestamp();
-	chain_record_write(&record);
-	layout_write(&record.id, layout_of_events());
-
 	initStringInfo(&json);
-	json_string(&json, "schema", NameStr(record.schema_name));
-	json_string(&json, "table", NameStr(record.table_name));
-	chain_event(&record.id, "chained", json_finish(&json));
-	add_layout(&record.id, rel, 1);
+	if (OidIsValid(key))
+	{
+		Relation	index = index_open(key, AccessShareLock);
+
+		for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+		{
+			AttrNumber	attno = index->rd_index->indkey.values[i];
+
+			appendStringInfoString(&json, i == 0 ? "[" : ", ");
+			escape_json(&json, NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname));
+		}
+		appendStringInfoChar(&json, ']');
+		index_close(index, NoLock);
+	}
+	else
+		appendStringInfoString(&json, "[\"ctid\"]");
+	table_close(rel, NoLock);
+	return json.data;
+}
+
+static void
+fill(Oid target, const pg_uuid_t *chain, const Layout *layout, Filling *filling)
+{
+	ListCell   *lc;
+
+	filling->order = order_json(target);
+	foreach(lc, chain_leaf_oids(target, NoLock))
+	{
+		int32		strand;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!has_rows(lfirst_oid(lc)))
+			continue;
+		strand = next_strand_number();
+		filling->rows += fill_links(lfirst_oid(lc), chain, layout, strand);
+		filling->strands = lappend_int(filling->strands, strand);
+	}
+}
+
+static void
+chained_event(const ChainRecord *record, const Filling *filling)
+{
+	StringInfoData detail;
+	StringInfoData strands;
+	ListCell   *lc;
+
+	initStringInfo(&strands);
+	foreach(lc, filling->strands)
+		appendStringInfo(&strands, "%s%d", strands.len == 0 ? "" : ", ", lfirst_int(lc));
+	initStringInfo(&detail);
+	detail_table(&detail, NameStr(record->schema_name), NameStr(record->table_name));
+	detail_json(&detail, "rows", psprintf(INT64_FORMAT, filling->rows));
+	detail_json(&detail, "order", filling->order);
+	detail_json(&detail, "strands", psprintf("[%s]", strands.data));
+	detail_event(&record->id, EVENT_CHAINED, &detail);
+}
+
+static void
+record_chain(ChainRecord *record, Relation rel, const char *origin)
+{
+	record->id = *DatumGetUUIDP(DirectFunctionCall1(gen_random_uuid, (Datum) 0));
+	namestrcpy(&record->schema_name, get_namespace_name(RelationGetNamespace(rel)));
+	namestrcpy(&record->table_name, RelationGetRelationName(rel));
+	record->origin = origin != NULL ? pstrdup(origin) :
+		psprintf(DEFAULT_ORIGIN "%s", chain_text(&record->id));
+	record->created_at = GetCurrentTimestamp();
+	record->ended = false;
+	chain_record_write(record);
+	layout_write(&record->id, layout_of_events());
+}
+
+/* Closes the table. */
+static void
+new_chain(Relation rel, const char *origin)
+{
+	Oid			target = RelationGetRelid(rel);
+	ChainRecord record = {0};
+	Filling		filling = {0};
+	Layout		layout;
+
+	target_check(rel);
+	target_check_columns(rel);
+	check_leaves(target);
+	record_chain(&record, rel, origin);
+	layout_of_table(RelationGetDescr(rel), &layout);
+	layout.number = 1;
 	relation_close(rel, NoLock);
 
-	run(psprintf("ALTER TABLE %s ADD COLUMN link anshim.link NOT NULL",
-				 quote_qualified_identifier(NameStr(record.schema_name),
-											NameStr(record.table_name))));
-	rel = chained_relation_open(relid, NoLock);
-	relation_close(rel, NoLock);
-	add_position_index(rel);
-	add_row_triggers(rel, &record.id);
-	add_truncate_trigger(rel);
+	drop_leftovers(target);
+	add_link_column(target);
+	fill(target, &record.id, &layout, &filling);
+	chained_event(&record, &filling);
+	upkeep_add_layout(&record.id, &layout);
+	upkeep_run(psprintf("ALTER TABLE %s ALTER COLUMN " LINK_COLUMN " SET NOT NULL",
+						quote_qualified_identifier(NameStr(record.schema_name),
+												   NameStr(record.table_name))));
+	upkeep_partitions(&record, target);
+	upkeep_triggers(&record, target);
+}
+
+/*
+ * One that is there
+ */
+
+static void
+end_chain(ChainRecord *record, const char *kind)
+{
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	detail_event(&record->id, kind, &detail);
+	record->ended = true;
+	record->ended_at = GetCurrentTimestamp();
+	chain_record_write(record);
+}
+
+static void
+update_chain(const ChainRecord *record, Oid target, const char *origin)
+{
+	if (origin != NULL && strcmp(origin, record->origin) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table %s is chained already, with origin \"%s\"",
+						get_rel_name(target), record->origin),
+				 errdetail("Checkpoints bear it, so that it cannot be changed."),
+				 errhint("Leave the argument out.")));
+	check_leaves(target);
+	upkeep_layouts(record, target);
+	upkeep_partitions(record, target);
+	upkeep_triggers(record, target);
+	upkeep_guards(record, target);
+	upkeep_types(record);
+}
+
+void
+chain_table(Oid relid, const char *origin, const char *command)
+{
+	Relation	rel;
+	ChainRecord record;
+
+	if (origin != NULL)
+		check_origin(origin);
+	rel = open_owned(relid, command);
+	if (chain_record_of(rel, &record))
+	{
+		/* Dropped while event triggers were off, and made anew? */
+		if (link_attribute(RelationGetDescr(rel)) != InvalidAttrNumber)
+		{
+			relation_close(rel, NoLock);
+			update_chain(&record, relid, origin);
+			return;
+		}
+		end_chain(&record, EVENT_DROPPED);
+	}
+	new_chain(rel, origin);
 }
 
 PG_FUNCTION_INFO_V1(anshim_chain);
 Datum
 anshim_chain(PG_FUNCTION_ARGS)
 {
+	spi_refuse_null(fcinfo, 0, "target");
+	chain_table(PG_GETARG_OID(0), PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)),
+				"anshim.chain()");
+	PG_RETURN_VOID();
+}
+
+/*
+ * unchain()
+ */
+
+static void
+drop_position_indexes(Oid target)
+{
+	ListCell   *lc;
+
+	foreach(lc, chain_leaf_oids(target, NoLock))
+	{
+		Relation	rel = table_open(lfirst_oid(lc), NoLock);
+		Oid			index = position_index(rel, link_attribute(RelationGetDescr(rel)));
+
+		table_close(rel, NoLock);
+		if (OidIsValid(index))
+			upkeep_run(psprintf("DROP INDEX %s",
+								quote_qualified_identifier(get_namespace_name(get_rel_namespace(index)),
+														   get_rel_name(index))));
+	}
+}
+
+PG_FUNCTION_INFO_V1(anshim_unchain);
+Datum
+anshim_unchain(PG_FUNCTION_ARGS)
+{
+	Oid			relid;
 	Relation	rel;
 	ChainRecord record;
-	Oid			relid;
-	bool		chained;
+	char	   *table;
+	bool		nullable;
 
 	spi_refuse_null(fcinfo, 0, "target");
 	relid = PG_GETARG_OID(0);
-	rel = owned_target_open(relid, AccessExclusiveLock, "anshim.chain()");
-	chained = chain_record_of(rel, &record);
+	rel = open_owned(relid, "anshim.unchain()");
+	if (!chain_record_of(rel, &record))
+		chain_refuse_unchained(rel);
+	table = table_sql_name(rel);
+	nullable = link_attribute(RelationGetDescr(rel)) == InvalidAttrNumber;
 	relation_close(rel, NoLock);
-	if (!chained)
-		new_chain(relid, PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+
+	end_chain(&record, EVENT_UNCHAINED);
+	drop_leftovers(relid);
+	drop_position_indexes(relid);
+	if (!nullable)
+		upkeep_run(psprintf("ALTER TABLE %s ALTER COLUMN " LINK_COLUMN " DROP NOT NULL", table));
 	PG_RETURN_VOID();
 }

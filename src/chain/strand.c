@@ -61,12 +61,15 @@ read_tail(const Chain *chain, const ChainLeaf *leaf, IndexScanDesc scan,
 		  TupleTableSlot *slot, StrandTail *tail)
 {
 	ScanKeyData keys[2];
+	Link		first;
 
 	position_keys(keys, leaf, &chain->id, tail->strand, BTEqualStrategyNumber, 0);
 	index_rescan(scan, keys, 1, NULL, 0);
 	if (!index_getnext_slot(scan, ForwardScanDirection, slot))
 		return false;
 	tail->first_seq = indexed_seq(scan);
+	(void) slot_link(slot, leaf, &first);
+	tail->first_layout = first.layout;
 
 	index_rescan(scan, keys, 1, NULL, 0);
 	if (!index_getnext_slot(scan, BackwardScanDirection, slot))

@@ -27,14 +27,13 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
-#include "commands/event_trigger.h"
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
-#include "tcop/deparse_utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "compat.h"
+#include "ddl/command.h"
 #include "log_record.h"
 
 /* A relation's name, or what it was */
@@ -43,17 +42,6 @@ typedef struct RelationName
 	const char *schema;
 	const char *name;
 } RelationName;
-
-static EventTriggerData *
-event_data(FunctionCallInfo fcinfo)
-{
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("this function serves event triggers alone"),
-				 errhint("The extension's event triggers call it where it is needed.")));
-	return (EventTriggerData *) fcinfo->context;
-}
 
 static bool
 is_log(const LogRecord *record, RelationName table)
@@ -95,7 +83,7 @@ anshim_forget_dropped(PG_FUNCTION_ARGS)
 	List	   *records;
 	ListCell   *lc;
 
-	(void) event_data(fcinfo);
+	(void) command_event(fcinfo);
 	records = log_records_read();
 	if (records == NIL)
 		PG_RETURN_NULL();
@@ -234,31 +222,6 @@ follow_column(Oid relid, const char *old, const char *new)
 	}
 }
 
-/* What the command, a simple one, did: the object's address, and another */
-static bool
-collected_addresses(ObjectAddress *address, ObjectAddress *secondary)
-{
-	bool		found = false;
-
-	SPI_connect();
-	SPI_execute("SELECT command FROM pg_catalog.pg_event_trigger_ddl_commands()", false, 0);
-	if (SPI_processed == 1)
-	{
-		bool		isnull;
-		Datum		command = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-		CollectedCommand *collected = (CollectedCommand *) DatumGetPointer(command);
-
-		if (!isnull && collected->type == SCT_Simple)
-		{
-			*address = collected->d.simple.address;
-			*secondary = collected->d.simple.secondaryObject;
-			found = true;
-		}
-	}
-	SPI_finish();
-	return found;
-}
-
 static void
 follow_rename(const RenameStmt *stmt)
 {
@@ -270,7 +233,7 @@ follow_rename(const RenameStmt *stmt)
 		follow_schema(stmt->subname, stmt->newname);
 		return;
 	}
-	if (stmt->relation == NULL || !collected_addresses(&address, &secondary) ||
+	if (stmt->relation == NULL || !command_addresses(&address, &secondary) ||
 		address.classId != RelationRelationId)
 		return;
 	if (stmt->renameType == OBJECT_COLUMN)
@@ -293,7 +256,7 @@ follow_move(const AlterObjectSchemaStmt *stmt)
 	RelationName old;
 	RelationName new;
 
-	if (stmt->relation == NULL || !collected_addresses(&address, &secondary) ||
+	if (stmt->relation == NULL || !command_addresses(&address, &secondary) ||
 		address.classId != RelationRelationId || secondary.classId != NamespaceRelationId)
 		return;
 	old.schema = get_namespace_name(secondary.objectId);
@@ -307,7 +270,7 @@ PG_FUNCTION_INFO_V1(anshim_follow_renamed);
 Datum
 anshim_follow_renamed(PG_FUNCTION_ARGS)
 {
-	EventTriggerData *event = event_data(fcinfo);
+	EventTriggerData *event = command_event(fcinfo);
 
 	if (IsA(event->parsetree, RenameStmt))
 		follow_rename((const RenameStmt *) event->parsetree);
