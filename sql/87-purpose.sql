@@ -13,7 +13,8 @@
 --| SELECT * FROM anshim.exposures('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-15)');
 --| ```
 --|
---| This holds for `anshim.contacts`, `exposures`, `exposure_paths`, `sources` and `hotspots`, and for what is built on them.
+--| This holds for `anshim.contacts`, `exposures`, `exposure_paths`, `sources` and `hotspots`, for what is built on them, and for
+--| `anshim.open_identity`.
 --| Without a purpose they raise `55000` before they read a visit. When all rows are known, and before the first is shown, the
 --| record is inserted and committed by a process of its own: it stays even if the transaction is rolled back, and it is made in
 --| read-only transactions, too. If it cannot be made, nothing is shown. A standby can record nothing, so there it is refused (`25006`).
