@@ -69,6 +69,10 @@ OBJS = \
 	src/purpose/record.o \
 	src/log/merkle.o \
 	src/log/note.o \
+	src/log/proof.o \
+	src/log/read.o \
+	src/log/seal.o \
+	src/log/store.o \
 	src/token/base45.o \
 	src/token/base64url.o \
 	src/token/cbor.o \

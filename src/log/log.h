@@ -40,6 +40,9 @@ extern LogBlock *log_blocks(const pg_uuid_t *chain, int64 first, int64 last, Sna
 extern Segment *log_segments(const pg_uuid_t *chain, int64 first_block, int64 last_block,
 							 Snapshot snapshot, int64 *n);
 
+/* Waits for whoever is sealing the chain; to the end of the transaction. */
+extern void log_lock(const pg_uuid_t *chain);
+
 /* The newest block; false if nothing is sealed. */
 extern bool log_last_block(const pg_uuid_t *chain, Snapshot snapshot, LogBlock *block);
 
