@@ -13,6 +13,10 @@
  */
 #include "postgres.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "fmgr.h"
 #include "utils/builtins.h"
 
@@ -26,6 +30,7 @@ PG_FUNCTION_INFO_V1(anshim_probe_hmac);
 PG_FUNCTION_INFO_V1(anshim_probe_hpke_seal);
 PG_FUNCTION_INFO_V1(anshim_probe_hpke_open);
 PG_FUNCTION_INFO_V1(anshim_probe_handles);
+PG_FUNCTION_INFO_V1(anshim_probe_heap);
 
 static bytea *
 make_bytea(const uint8 *data, Size len)
@@ -222,4 +227,20 @@ anshim_probe_handles(PG_FUNCTION_ARGS)
 	crypto_key_free(key);
 	crypto_sha256_free(hash);
 	PG_RETURN_INT32(crypto_handle_count());
+}
+
+/*
+ * () -> bigint: bytes that the C library's heap has given out and not got back,
+ * OpenSSL's objects among them; 0 where the library cannot tell
+ */
+Datum
+anshim_probe_heap(PG_FUNCTION_ARGS)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+	struct mallinfo2 heap = mallinfo2();
+
+	PG_RETURN_INT64(heap.uordblks + heap.hblkhd);
+#else
+	PG_RETURN_INT64(0);
+#endif
 }

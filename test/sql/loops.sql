@@ -1,0 +1,185 @@
+--
+-- Called again and again, errors included, no function lets memory grow, nor
+-- leaves an OpenSSL object, a file or a lock behind.
+--
+-- LOOPS=100000 make check TESTS=loops TEST_TIMEOUT=36000 calls each as often
+-- as that; 300 times by default.  A call that changes tables or keys is a
+-- hundredth of it, and is taken back.  OpenSSL's objects are in no memory
+-- context: they show in what the C library's heap has given out.
+--
+\set SHOW_CONTEXT never
+\set ON_ERROR_STOP on
+\set loops 300
+\getenv loops LOOPS
+\getenv builddir PG_ABS_BUILDDIR
+\set keydir :builddir '/keys'
+\setenv KEYDIR :keydir
+\! rm -rf "$KEYDIR" && mkdir -m 700 "$KEYDIR"
+SET anshim.key_directory = :'keydir';
+SET client_min_messages = error;
+SET search_path = public, anshim;
+
+-- What the calls are about
+CREATE EXTENSION postgis;
+DO $$
+BEGIN
+	PERFORM anshim.generate_key('door', 'jeju');
+	PERFORM anshim.generate_key('till', 'jeju', 'HMAC 256/256');
+	PERFORM anshim.generate_key('gone', 'jeju');
+	PERFORM anshim.revoke_key('gone');
+END $$;
+CREATE TABLE token AS
+	SELECT kid, anshim.sign(kid, '11111111-1111-1111-1111-111111111111', '22222222-2222-2222-2222-222222222222',
+		'[2021-01-01, 2031-01-01)') AS token FROM (VALUES ('door'), ('till')) k (kid);
+INSERT INTO token SELECT 'pass', anshim.issue_pass('door', '33333333-3333-3333-3333-333333333333', '[2021-01-01, 2031-01-01)');
+CREATE TABLE visit (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz);
+CREATE TABLE plain (LIKE visit);
+CREATE TABLE spot (venue bigint, location geometry);
+INSERT INTO visit SELECT i % 40, i % 11, '2021-03-01'::timestamptz + i * interval '7 min', '2021-03-01'::timestamptz + (i * 7 + 60) * interval '1 min'
+	FROM generate_series(1, 400) i;
+DO $$
+BEGIN
+	PERFORM anshim.track_visits('visit');
+	PERFORM anshim.create_visit_log('log', '[2021-01-01, 2021-01-03)', 'UTC');
+	PERFORM anshim.create_visit_log('whole');
+	PERFORM anshim.create_venues('place');
+	PERFORM anshim.track_venues('visit', 'spot');
+END $$;
+INSERT INTO spot SELECT i, format('POINT(%s 0)', i * 6)::geometry FROM generate_series(0, 10) i;
+ANALYZE;
+
+-- A call is made as it is, or its changes are taken back; and it fails with this
+-- error, or with none.
+CREATE TEMP TABLE call (number int GENERATED ALWAYS AS IDENTITY, undo boolean, error text, statement text);
+INSERT INTO call (undo, error, statement) VALUES
+(false, '', $$SELECT 1 AS "the measuring itself"$$),
+(false, '', $$SELECT token::text::anshim.token, token::bytea::anshim.token, anshim.bytea(token), anshim.token(token::bytea) FROM token$$),
+(false, '22P02', $$SELECT 'ANSHIM1:BROKEN'::anshim.token$$),
+(false, '22P03', $$SELECT '\xd28443a10127'::bytea::anshim.token$$),
+(false, '', $$SELECT anshim.token_send(token), anshim.token_out(token), anshim.token_hash(token), anshim.token_hash_extended(token, 1) FROM token$$),
+(false, '', $$SELECT anshim.venue(token), anshim.subject(token), anshim.id(token), anshim.kid(token), anshim.issuer(token), anshim.valid(token), anshim.claims(token) FROM token$$),
+(false, '', $$SELECT count(*) FROM token a JOIN token b ON a.token = b.token AND NOT a.token <> b.token AND a.token <= b.token AND a.token >= b.token AND NOT a.token < b.token AND NOT a.token > b.token$$),
+(false, '', $$SELECT token FROM token ORDER BY token$$),
+(false, '', $$SELECT anshim.qr(token), anshim.qr_svg(token) FROM token WHERE kid = 'till'$$),
+(false, '22023', $$SELECT anshim.qr(anshim.sign('door', id => decode(repeat('00', 3600), 'hex')))$$),
+(false, '', $$SELECT anshim.random_id()$$),
+(false, '', $$SELECT anshim.sign('door'), anshim.sign('till')$$),
+(false, '55000', $$SELECT anshim.sign('gone')$$),
+(false, '42704', $$SELECT anshim.sign('no such key')$$),
+(false, '', $$SELECT anshim.verify(anshim.sign('door')), anshim.verify(anshim.sign('till'))$$),
+(false, '', $$SELECT anshim.verify(token), anshim.verdict(token), anshim.verdict(token, '2040-01-01') FROM token$$),
+(true, '', $$DELETE FROM anshim.key WHERE kid = 'door'; SELECT anshim.verdict(token) FROM token$$),
+(true, '', $$SELECT anshim.generate_key('new', 'jeju')$$),
+(true, '42710', $$SELECT anshim.generate_key('door', 'jeju')$$),
+(true, '', $$DELETE FROM anshim.key WHERE kid = 'door'; SELECT anshim.adopt_key('door', 'jeju')$$),
+(true, '58P01', $$SELECT anshim.adopt_key('nowhere', 'jeju')$$),
+(true, '', $$SELECT anshim.trust_key('other', 'busan', '\xd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'); SELECT anshim.revoke_key('other')$$),
+(true, '22023', $$SELECT anshim.trust_key('other', 'busan', decode(repeat('00', 32), 'hex'))$$),
+(true, '', $$SELECT anshim.issue_pass('door', '33333333-3333-3333-3333-333333333333', '[2021-01-01, 2031-01-01)')$$),
+(true, '', $$SELECT anshim.check_out('whole', anshim.check_in('whole', token, NULL, '11111111-1111-1111-1111-111111111111', '2026-01-01 12:00'), '2026-01-01 13:00') FROM token WHERE kid = 'pass'$$),
+(true, '55000', $$SELECT anshim.check_in('plain', token) FROM token WHERE kid = 'till'$$),
+(true, '', $$SELECT anshim.log_paper('whole', ARRAY['33333333-3333-3333-3333-333333333333'::uuid], '11111111-1111-1111-1111-111111111111', '2021-01-01', '2021-01-01 01:00')$$),
+(true, '', $$SELECT anshim.forget_passes(), anshim.take_pass('11111111-1111-1111-1111-111111111111', 'door', '\x00', now()), anshim.pass_subject('door', '\x00')$$),
+(true, '', $$INSERT INTO place (id, name) VALUES ('11111111-1111-1111-1111-111111111111', 'Cafe'); SELECT anshim.poster('11111111-1111-1111-1111-111111111111', 'door', 'place')$$),
+(true, '', $$SELECT anshim.create_visit_log('another', '[2021-01-01, 2021-01-03)')$$),
+(true, '', $$SELECT anshim.create_venues('somewhere'), anshim.create_purpose_log('looks'), anshim.new_table_name('looks')$$),
+(true, '', $$SELECT anshim.track_visits('plain'); SELECT anshim.untrack_visits('plain')$$),
+(true, '42703', $$SELECT anshim.track_visits('place')$$),
+(true, '', $$SELECT anshim.track_venues('visit', 'spot')$$),
+(true, '42501', $$SET LOCAL ROLE pg_monitor; SELECT anshim.track_venues('visit', 'spot')$$),
+(true, '', $$SELECT anshim.add_days('log', '[2021-01-01, 2021-01-05)')$$),
+(true, '', $$ALTER TABLE visit RENAME venue TO location; DROP TABLE visit$$),
+(false, '', $$SELECT anshim.contacts('visit', 7::bigint, '[2021-03-01, 2021-03-03)', linger => '1 h')$$),
+(false, '55000', $$SELECT anshim.contacts('whole', '33333333-3333-3333-3333-333333333333'::uuid, '[2021-03-01, 2021-03-03)', within => 10)$$),
+(false, '', $$SELECT anshim.contacts('visit', 7::bigint, '[2021-03-01, 2021-03-03)', within => 10)$$),
+(false, '', $$SELECT anshim.exposures('visit', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)', degrees => 3, linger => '1 h', latent => '1 h')$$),
+(false, '42804', $$SELECT anshim.exposures('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-03)')$$),
+(false, '22004', $$SELECT anshim.exposures('visit', ARRAY[7, NULL::bigint], '[2021-03-01, 2021-03-03)')$$),
+(false, '', $$SELECT anshim.exposure_paths('visit', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)', degrees => 3)$$),
+(false, '', $$SELECT anshim.sources('visit', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)', degrees => 3)$$),
+(false, '', $$SELECT anshim.hotspots('visit', ARRAY[7::bigint, 18], '[2021-03-01, 2021-03-03)', linger => '2 days')$$),
+(false, '', $$SELECT * FROM anshim.exposures('visit', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)', degrees => 3) LIMIT 1$$),
+(false, '', $$SELECT anshim.exposure_dot('visit', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)'), anshim.dot_escape('<a>')$$),
+(false, '', $$SELECT anshim.hops_dot(ARRAY[1], ARRAY['a'], ARRAY['b'], ARRAY['c'], ARRAY['2021-01-01'::timestamptz])$$),
+(false, '', $$SELECT anshim.last_trace()$$);
+
+-- Each function is called, but for those that PostgreSQL itself calls.
+SELECT proname AS "never called"
+FROM pg_proc p
+WHERE pronamespace = 'anshim'::regnamespace
+	AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+	AND NOT EXISTS (SELECT FROM pg_operator o WHERE o.oprcode = p.oid)
+	AND NOT EXISTS (SELECT FROM pg_amproc WHERE amproc = p.oid)
+	AND NOT EXISTS (SELECT FROM pg_type WHERE p.oid IN (typinput, typreceive))
+	AND NOT EXISTS (SELECT FROM call WHERE statement LIKE '%anshim.' || proname || '(%')
+ORDER BY 1;
+
+-- What this process holds.  PostgreSQL keeps rows of its catalog in a cache,
+-- also that there is none; new tables, though taken back, let that grow.
+CREATE FUNCTION heap() RETURNS bigint
+AS 'anshim', 'anshim_probe_heap' LANGUAGE C;
+CREATE FUNCTION holds(but text, OUT memory bigint, OUT heap bigint, OUT files bigint, OUT locks bigint) LANGUAGE sql AS $$
+	SELECT (SELECT sum(total_bytes - free_bytes) FROM pg_backend_memory_contexts WHERE name <> but),
+		heap() - (SELECT coalesce(sum(total_bytes), 0) FROM pg_backend_memory_contexts WHERE name = but),
+		(SELECT count(*) FROM pg_ls_dir('/proc/self/fd') f WHERE f::int > 2),
+		(SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid())
+$$;
+CREATE PROCEDURE repeat_call(statement text, times bigint, undo boolean, INOUT error text DEFAULT '') LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. times LOOP
+		BEGIN
+			EXECUTE statement;
+			IF undo THEN
+				RAISE EXCEPTION SQLSTATE 'UNDO0';
+			END IF;
+		EXCEPTION
+			WHEN SQLSTATE 'UNDO0' THEN
+				NULL;
+			WHEN OTHERS THEN
+				error := SQLSTATE;
+		END;
+	END LOOP;
+END $$;
+
+-- First what is kept on purpose comes into being, then it is measured.
+CREATE TEMP TABLE result (number int, times bigint, memory bigint, heap bigint, files bigint, locks bigint, error text);
+CREATE PROCEDURE measure_calls(loops bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	call record;
+	before record;
+	after record;
+	times bigint;
+	error text;
+	but text;
+BEGIN
+	FOR call IN SELECT * FROM call ORDER BY number LOOP
+		times := CASE WHEN call.undo THEN greatest(loops / 100, 20) ELSE loops END;
+		but := CASE WHEN call.undo THEN 'CacheMemoryContext' ELSE '' END;
+		error := '';
+		CALL repeat_call(call.statement, greatest(times / 10, 20), call.undo, error);
+		COMMIT;
+		before := holds(but);
+		before := holds(but);
+		CALL repeat_call(call.statement, times, call.undo, error);
+		COMMIT;
+		after := holds(but);
+		after := holds(but);
+		INSERT INTO result VALUES (call.number, times, after.memory - before.memory, after.heap - before.heap,
+			after.files - before.files, after.locks - before.locks, error);
+	END LOOP;
+END $$;
+CALL measure_calls(:loops);
+DELETE FROM result WHERE number = 1;
+
+-- Each did what it was meant to do.
+SELECT statement, call.error AS meant, result.error
+FROM result JOIN call USING (number)
+WHERE result.error <> call.error
+ORDER BY number;
+
+-- Nothing has grown with the number of calls: less than a byte each.  (Some files
+-- are those of tables, which stay open.)
+SELECT statement, times, memory, heap, files, locks
+FROM result JOIN call USING (number)
+WHERE memory > 4096 + times OR heap > 4096 + times OR files > 10 + times / 10 OR locks > 0
+ORDER BY number;
