@@ -157,8 +157,9 @@ sub call_types
 
 	foreach my $argument (split_list($arguments))
 	{
+		next if $argument =~ /^OUT /;
 		$argument =~ s/ DEFAULT .*//s;
-		$argument =~ s/^(?:OUT|INOUT|VARIADIC|IN) //;
+		$argument =~ s/^(?:INOUT|VARIADIC|IN) //;
 		push @types, $argument;
 	}
 	return @types;
@@ -232,6 +233,7 @@ sub function_text
 		or die "no function: $statement\n";
 	$arguments =~ s/^\(|\)$//g;
 	my ($returns) = $rest =~ /^\s*RETURNS\s+(TABLE\s*\(.*?\)(?=\s*(?:AS|LANGUAGE|\n))|SETOF\s+\S+|[\w.]+(?:\(\d+\))?(?:\[\])?(?: precision\b)?)/s
+		or $arguments =~ /\bOUT /
 		or die "$name returns nothing\n";
 	my ($marks) = $rest =~ /\b(LANGUAGE\b.*)/s;
 	my $head = $marks =~ s/(\$\w*\$|\bRETURN\b|\bBEGIN ATOMIC\b).*//sr;
@@ -251,9 +253,11 @@ sub function_text
 	push @marks, 'strict' if $head =~ /\bSTRICT\b/;
 	push @marks, lc('parallel ' . (($head =~ /\bPARALLEL (\w+)/)[0] // 'unsafe'));
 	push @marks, "with its owner's rights" if $rest =~ /\bSECURITY DEFINER\b/;
-	push @marks, 'not for everybody' unless $open || $returns =~ /trigger$/;
+	push @marks, 'not for everybody' unless $open || ($returns // '') =~ /trigger$/;
 	return sprintf("- `%s(%s) → %s`\\\n  %s *%s.*\n",
-		$name, join(', ', split_list($arguments)), plain($returns), sentence($said), ucfirst(join(', ', @marks)));
+		$name, join(', ', grep { !/^OUT / } split_list($arguments)),
+		defined $returns ? plain($returns) : '(' . join(', ', map { /^OUT (.*)/ } split_list($arguments)) . ')',
+		sentence($said), ucfirst(join(', ', @marks)));
 }
 
 sub sentence

@@ -25,10 +25,11 @@
 --|
 --| ## anshim.create_purpose_log
 --|
---| `anshim.create_purpose_log(name)` → `regclass`: makes a table for the records, yours. The name may have a schema; without one, the
+--| `anshim.create_purpose_log(name)` → `regclass`: makes a table for the records, yours and
+--| [chained](#chained-tables), so that no record goes or changes unseen. The name may have a schema; without one, the
 --| table comes into the first schema of your search_path. Nobody but you can read it until you grant `SELECT`, and nobody needs
---| a right to write to it: records are inserted with its owner's. Any table will do that has its columns; further ones need
---| a default. It has
+--| a right to write to it: records are inserted with its owner's. Any table will do that has its columns, chained or not; further ones
+--| need a default. It has
 --|
 --| - `looked_at`: when the look began
 --| - `looked_by`: who was logged in (`session_user`)
@@ -58,6 +59,7 @@ BEGIN
 	EXECUTE pg_catalog.format('COMMENT ON COLUMN %s.looked_by IS %L', log, 'who was logged in');
 	EXECUTE pg_catalog.format('COMMENT ON COLUMN %s.acting_as IS %L', log, 'with whose rights she looked');
 	EXECUTE pg_catalog.format('COMMENT ON COLUMN %s.row_count IS %L', log, 'how many rows the function returned');
+	PERFORM anshim.chain(log::pg_catalog.regclass);
 	RETURN log::pg_catalog.regclass;
 END
 $$;

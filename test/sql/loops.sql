@@ -27,6 +27,7 @@ BEGIN
 	PERFORM anshim.generate_key('till', 'jeju', 'HMAC 256/256');
 	PERFORM anshim.generate_key('gone', 'jeju');
 	PERFORM anshim.revoke_key('gone');
+	PERFORM anshim.generate_key('kdca', 'kdca', 'X25519');
 END $$;
 CREATE TABLE token AS
 	SELECT kid, anshim.sign(kid, '11111111-1111-1111-1111-111111111111', '22222222-2222-2222-2222-222222222222',
@@ -45,6 +46,10 @@ BEGIN
 	PERFORM anshim.create_venues('place');
 	PERFORM anshim.track_venues('visit', 'spot');
 END $$;
+CREATE TABLE noted (what text);
+SELECT anshim.chain('noted') \gset
+INSERT INTO noted VALUES ('a'), ('b');
+SELECT anshim.seal('noted') \gset
 INSERT INTO spot SELECT i, format('POINT(%s 0)', i * 6)::geometry FROM generate_series(0, 10) i;
 ANALYZE;
 
@@ -101,7 +106,23 @@ INSERT INTO call (undo, error, statement) VALUES
 (false, '', $$SELECT * FROM anshim.exposures('visit', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)', degrees => 3) LIMIT 1$$),
 (false, '', $$SELECT anshim.exposure_dot('visit', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)'), anshim.dot_escape('<a>')$$),
 (false, '', $$SELECT anshim.hops_dot(ARRAY[1], ARRAY['a'], ARRAY['b'], ARRAY['c'], ARRAY['2021-01-01'::timestamptz])$$),
-(false, '', $$SELECT anshim.last_trace()$$);
+(false, '', $$SELECT anshim.last_trace()$$),
+(false, '', $$SELECT anshim.infection_dose('1 h', 2.7, 0.54, 100, 1, 0.87, NULL, '0'), anshim.infection_risk('1 h', 2.7, 0.54, 100, 1, 0.87, NULL, '0')$$),
+(false, '22023', $$SELECT anshim.infection_risk('1 h', 2.7, 0.54, 0, 1, 0.87, NULL, '0')$$),
+(false, '', $$SELECT anshim.open_identity(anshim.seal_identity('kdca', '\x00', ''), ''), anshim.sealed_to(anshim.seal_identity('kdca', '\x00', ''))$$),
+(false, '22023', $$SELECT anshim.open_identity(anshim.seal_identity('kdca', '\x00', ''), 'other')$$),
+(false, '22023', $$SELECT anshim.seal_identity('door', '\x00', '')$$),
+(false, '', $$SELECT link::text::anshim.link, anshim.link_out(link), anshim.link_send(link), anshim.strand(link), anshim.layout(link), anshim.seq(link), anshim.hash(link), anshim.leaf_hash(link) FROM noted$$),
+(false, '22P02', $$SELECT '1/2/3'::anshim.link$$),
+(false, '', $$SELECT count(*) FROM noted a JOIN noted b ON a.link = b.link AND NOT a.link <> b.link AND a.link <= b.link$$),
+(false, '', $$SELECT anshim.count_strands('noted'), anshim.consistency_proof('noted', 1), anshim.verify_consistency(1, 2, '\x00', '\x00', '{}')$$),
+(false, '', $$SELECT anshim.inclusion_proof('noted', link), anshim.verify_inclusion(anshim.leaf_hash(link), 0, 1, '{}', anshim.leaf_hash(link)) FROM noted$$),
+(false, '55000', $$SELECT anshim.inclusion_proof('plain', link) FROM noted$$),
+(true, '', $$INSERT INTO noted (what) SELECT 'x' FROM generate_series(1, 20)$$),
+(true, '55000', $$DELETE FROM noted$$),
+(true, '', $$SELECT anshim.chain('plain'); INSERT INTO plain SELECT * FROM visit LIMIT 20; SELECT anshim.unchain('plain')$$),
+(true, '55000', $$SELECT anshim.unchain('plain')$$),
+(true, '', $$INSERT INTO noted (what) VALUES ('x'); SELECT anshim.seal('noted')$$);
 
 -- Each function is called, but for those that PostgreSQL itself calls.
 SELECT proname AS "never called"
