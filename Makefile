@@ -4,6 +4,7 @@
 #   make check      build anshim and run all of its tests
 #   make check-matrix   the same on newer releases of Debian and PostgreSQL
 #   make fuzz       feed it with what no well-meaning sender sends
+#   make deb        build Debian packages
 #   make docs       bring the reference manual up to date
 #   make            build it for the PostgreSQL of pg_config (or PG_CONFIG=…)
 #   make install    install it there
@@ -19,7 +20,7 @@ PG_CONFIG ?= pg_config
 build_targets = all install uninstall clean distclean maintainer-clean \
 	installdirs install-strip
 
-.PHONY: $(build_targets) demo check check-matrix bench docs fuzz indent indent-check typedefs
+.PHONY: $(build_targets) demo check check-matrix bench deb docs fuzz indent indent-check typedefs
 
 all:
 
@@ -33,7 +34,7 @@ $(build_targets):
 
 # The command line's variables (KEEP, TESTS, JOBS, SCALE, …) reach the scripts
 # through the environment.
-demo check check-matrix bench indent:
+demo check check-matrix bench deb indent:
 	@$(here)scripts/$@.sh
 
 indent-check:

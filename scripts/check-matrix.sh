@@ -3,7 +3,8 @@
 # make check-matrix: all tests on further releases of Debian, with the
 # PostgreSQL that each has.  Needs root, for the chroots (see chroot.sh).
 #
-#   check-matrix.sh                 PostgreSQL 17 on Debian 13, and 18 on unstable
+#   check-matrix.sh                 PostgreSQL 17 on Debian 13, and 18 on unstable, and
+#                                   the Debian packages
 #   check-matrix.sh here trixie     this machine as well
 #
 # The last line sums up all: N passed, N failed.
@@ -32,10 +33,11 @@ count() {
 	rm -f "$output"
 }
 
-[ $# -gt 0 ] || set -- trixie sid
+[ $# -gt 0 ] || set -- trixie sid packages
 for place; do
 	case $place in
 	here) count "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" timeout 40m make -C "$TOP" check ;;
+	packages) count "Debian packages" "$TOP/scripts/deb.sh" --check trixie ;;
 	*) count "Debian $place" "$TOP/scripts/chroot.sh" "$place" make check ;;
 	esac
 done

@@ -14,8 +14,8 @@
 #
 # The command runs as root, in a copy of this source tree at /anshim: of what is
 # committed in a bare system, and of the files as they are in one that is kept,
-# which also keeps its build/.  Whatever the command starts or mounts ends with
-# it.  TIMEOUT is how long it may take, 40 minutes by default.
+# which also keeps its build/.  Packages in build/deb are there, too, and come back
+# from there.  Whatever the command starts or mounts ends with it.  TIMEOUT is how long it may take, 40 minutes by default.
 #
 # debootstrap makes the system, in /var/tmp, from the mirror that this machine's
 # apt uses.  Downloads are kept in /var/cache/anshim-ci if that can be written to.
@@ -78,6 +78,14 @@ copy_sources() {
 	fi
 }
 
+# copy_packages FROM TO: Debian packages that deb.sh made
+copy_packages() {
+	[ -d "$1/build/deb" ] || return 0
+	mkdir -p "$2/build"
+	rm -rf "$2/build/deb"
+	cp -r "$1/build/deb" "$2/build"
+}
+
 # Whatever is mounted and started there ends with the command: it has mounts
 # and processes of its own.
 in_system() {
@@ -123,7 +131,9 @@ mkdir -p "$cache/archives" 2>/dev/null || {
 [ -d "$root/anshim" ] || make_system "$suite" "$root"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 copy_sources "$root"
+copy_packages "$TOP" "$root/anshim"
 status=0
 in_system "$root" "$@" || status=$?
+copy_packages "$root/anshim" "$TOP"
 cp "$root"/var/cache/apt/archives/*.deb "$cache/archives" 2>/dev/null || true
 exit "$status"
