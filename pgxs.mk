@@ -116,6 +116,7 @@ SHLIB_LINK += -lcrypto	# src/crypto
 SHLIB_LINK += -lqrencode	# src/token
 
 DATA_built = anshim--$(ANSHIM_VERSION).sql
+DATA = $(wildcard $(srcdir)/sql/updates/anshim--*--*.sql)
 EXTRA_CLEAN = anshim--*.sql $(OBJS:.o=.d) demo-output \
 	build/check build/indent build/pg[0-9]*
 
@@ -138,7 +139,7 @@ FORCE:
 
 # Built elsewhere than in the source tree, only sources are looked for there:
 # PGXS's own VPATH would take the tree's objects for up to date as well.
-VPATH =
+override VPATH =
 vpath %.c $(srcdir)
 vpath %.control $(srcdir)
 

@@ -11,7 +11,7 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-packages=${BUILD_DIR:-$TOP/build}/deb
+folder=${BUILD_DIR:-$TOP/build}/deb
 
 # A copy of the source tree is built in, as dpkg-buildpackage writes to it, and
 # to the folder above.
@@ -30,16 +30,16 @@ build() {
 		pg_buildext updatecontrol
 		dpkg-buildpackage -b -us -uc --no-check-builddeps
 	)
-	rm -rf "$packages"
-	mkdir -p "$packages"
-	cp "$work"/*.deb "$packages"
-	say "" "$packages:" "$(cd "$packages" && ls -1)"
+	rm -rf "$folder"
+	mkdir -p "$folder"
+	cp "$work"/*.deb "$folder"
+	say "" "$folder:" "$(cd "$folder" && ls -1)"
 }
 
 install_and_try() {
 	local file names=()
 
-	for file in "$packages"/*.deb; do
+	for file in "$folder"/*.deb; do
 		[[ $file == *-dbgsym_* ]] || names+=("$file")
 	done
 	apt_install "${names[@]}" postgresql-common || { as_root apt-get -q update >&2 && apt_install "${names[@]}" postgresql-common; }
