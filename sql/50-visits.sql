@@ -114,16 +114,19 @@ COMMENT ON FUNCTION anshim.untrack_visits(regclass) IS 'forget a visit log; its 
 --| `anshim.add_days` adds more. Old days are then dropped at once, and a trace touches only the days that it needs. A day
 --| begins at midnight in `time_zone` (your session's, if not given), which is recorded with the log.
 --|
+--| The table is chained as well, by `anshim.chain`, so that nobody changes or removes a row unnoticed; its old rows then go with `anshim.expire`. Say
+--| `chained => false` for one that is not; `anshim.chain` can be called at any time later.
+--|
 --| ```sql
 --| SELECT anshim.create_visit_log('visit', days => '[2021-01-01, 2021-02-01)', time_zone => 'Europe/Berlin');
 --| ```
 CREATE FUNCTION anshim.create_visit_log(name text, days daterange DEFAULT NULL, time_zone text DEFAULT NULL,
-	max_stay interval DEFAULT '24 hours', default_stay interval DEFAULT '1 hour')
+	max_stay interval DEFAULT '24 hours', default_stay interval DEFAULT '1 hour', chained boolean DEFAULT true)
 RETURNS regclass
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 AS 'MODULE_PATHNAME', 'anshim_create_visit_log';
-COMMENT ON FUNCTION anshim.create_visit_log(text, daterange, text, interval, interval)
-IS 'make a table for visits, partitioned by day on request, and track it';
+COMMENT ON FUNCTION anshim.create_visit_log(text, daterange, text, interval, interval, boolean)
+IS 'make a table for visits, partitioned by day on request, track it and chain it';
 
 --| ## anshim.add_days
 --|

@@ -244,21 +244,22 @@ follow_enum(const AlterEnumStmt *stmt)
  * Changed tables
  */
 
-static bool
-concerns_triggers(const Node *parsetree)
+/*
+ * Triggers are switched one by one, or all at once.  Others than the named
+ * ones are left alone: while a dump is restored, they may not be there yet.
+ */
+static void
+follow_triggers(const ChainRecord *record, Oid target, const AlterTableStmt *stmt)
 {
 	ListCell   *lc;
 
-	if (!IsA(parsetree, AlterTableStmt))
-		return false;
-	foreach(lc, ((const AlterTableStmt *) parsetree)->cmds)
+	foreach(lc, stmt->cmds)
 	{
-		AlterTableType type = lfirst_node(AlterTableCmd, lc)->subtype;
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 
-		if (type >= AT_EnableTrig && type <= AT_DisableTrigUser)
-			return true;
+		if (cmd->subtype >= AT_EnableTrig && cmd->subtype <= AT_DisableTrigUser)
+			upkeep_guards(record, target, cmd->name);
 	}
-	return false;
 }
 
 static void
@@ -278,8 +279,8 @@ follow_table(Oid relid, const Node *parsetree)
 	relation_close(rel, NoLock);
 	upkeep_layouts(&record, target);
 	upkeep_partitions(&record, target);
-	if (concerns_triggers(parsetree))
-		upkeep_guards(&record, target);
+	if (IsA(parsetree, AlterTableStmt))
+		follow_triggers(&record, target, (const AlterTableStmt *) parsetree);
 }
 
 static void
@@ -403,13 +404,13 @@ check_columns(Oid relid)
 }
 
 static void
-check_triggers(Oid relid)
+check_triggers(Oid relid, const char *trigger)
 {
 	ChainRecord record;
 	Oid			target;
 
 	if (chain_of(relid, &target, &record))
-		upkeep_guards(&record, target);
+		upkeep_guards(&record, target, trigger);
 }
 
 /* A row of what forget_dropped() asks for */
@@ -419,6 +420,7 @@ typedef struct Dropped
 	Oid			objid;
 	char	   *schema;
 	char	   *name;			/* of a table, or of a trigger's table */
+	char	   *trigger;
 } Dropped;
 
 static List *
@@ -430,7 +432,7 @@ dropped_objects(void)
 	SPI_connect();
 	SPI_execute("SELECT object_type, objid, schema_name, "
 				"CASE object_type WHEN 'table' THEN object_name ELSE address_names[2] END, "
-				"address_names[1] "
+				"address_names[1], address_names[3] "
 				"FROM pg_catalog.pg_event_trigger_dropped_objects() "
 				"WHERE object_type OPERATOR(pg_catalog.=) ANY (ARRAY['table', 'table column'] ::pg_catalog.text[]) "
 				"OR object_type OPERATOR(pg_catalog.=) 'trigger' "
@@ -449,6 +451,7 @@ dropped_objects(void)
 		dropped->objid = DatumGetObjectId(SPI_getbinval(tuple, tupdesc, 2, &isnull));
 		dropped->schema = SPI_getvalue(tuple, tupdesc, strcmp(dropped->type, "table") == 0 ? 3 : 5);
 		dropped->name = SPI_getvalue(tuple, tupdesc, 4);
+		dropped->trigger = SPI_getvalue(tuple, tupdesc, 6);
 		list = lappend(list, dropped);
 		MemoryContextSwitchTo(inside);
 	}
@@ -483,7 +486,7 @@ anshim_chain_forget(PG_FUNCTION_ARGS)
 		if (strcmp(dropped->type, "table") == 0)
 			forget_table(dropped->schema, dropped->name);
 		else if (strcmp(dropped->type, "trigger") == 0)
-			check_triggers(relation_named(dropped->schema, dropped->name));
+			check_triggers(relation_named(dropped->schema, dropped->name), dropped->trigger);
 		else
 			check_columns(dropped->objid);
 	}

@@ -292,7 +292,7 @@ update_chain(const ChainRecord *record, Oid target, const char *origin)
 	upkeep_layouts(record, target);
 	upkeep_partitions(record, target);
 	upkeep_triggers(record, target);
-	upkeep_guards(record, target);
+	upkeep_guards(record, target, NULL);
 	upkeep_types(record);
 }
 

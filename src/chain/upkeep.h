@@ -51,8 +51,11 @@ extern bool upkeep_forget_partition(const pg_uuid_t *chain, const char *schema, 
 extern void upkeep_trigger(const ChainRecord *record, Oid relid, ChainTrigger trigger);
 extern void upkeep_triggers(const ChainRecord *record, Oid target);
 
-/* Record which triggers are off now, and which are on again. */
-extern void upkeep_guards(const ChainRecord *record, Oid target);
+/*
+ * Record which triggers are off now, and which are on again: those of this
+ * name, or all.
+ */
+extern void upkeep_guards(const ChainRecord *record, Oid target, const char *trigger);
 
 /* After a type may have got another name: record it where columns have it. */
 extern void upkeep_types(const ChainRecord *record);

@@ -111,7 +111,7 @@ recall_guard(const char *kind, Jsonb *detail, void *arg)
 }
 
 void
-upkeep_guards(const ChainRecord *record, Oid target)
+upkeep_guards(const ChainRecord *record, Oid target, const char *trigger)
 {
 	List	   *guards = present_guards(record, target);
 	ListCell   *lc;
@@ -123,7 +123,8 @@ upkeep_guards(const ChainRecord *record, Oid target)
 		char		state[2] = {guard->state, '\0'};
 		StringInfoData detail;
 
-		if (guard->state == guard->recorded)
+		if (guard->state == guard->recorded ||
+			(trigger != NULL && strcmp(guard->trigger, trigger) != 0))
 			continue;
 		initStringInfo(&detail);
 		detail_table(&detail, guard->schema, guard->table);

@@ -39,6 +39,7 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
+#include "chain/make.h"
 #include "compat.h"
 #include "log_check.h"
 #include "track.h"
@@ -295,6 +296,7 @@ anshim_create_visit_log(PG_FUNCTION_ARGS)
 	record.max_stay = length_argument(fcinfo, 3, "max_stay");
 	record.default_stay = length_argument(fcinfo, 4, "default_stay");
 	check_stays(record.max_stay, record.default_stay);
+	non_null_argument(fcinfo, 5, "chained", "Say true or false, or leave the argument out.");
 	if (by_day)
 	{
 		set_zone(&span, PG_ARGISNULL(2) ? pstrdup(pg_get_timezone_name(session_timezone)) :
@@ -314,6 +316,8 @@ anshim_create_visit_log(PG_FUNCTION_ARGS)
 	track_table(owned_table_open(relid, "anshim.create_visit_log()"), &record);
 	if (by_day)
 		add_partitions(owned_table_open(relid, "anshim.create_visit_log()"), &span);
+	if (PG_GETARG_BOOL(5))
+		chain_table(relid, NULL, "anshim.create_visit_log()");
 	AtEOXact_GUC(true, level);
 	PG_RETURN_OID(relid);
 }
