@@ -139,6 +139,8 @@ FORCE:
 
 # Built elsewhere than in the source tree, only sources are looked for there:
 # PGXS's own VPATH would take the tree's objects for up to date as well.
+# pg_buildext gives it on the command line, where PGXS takes srcdir from it.
+srcdir := $(srcdir)
 override VPATH =
 vpath %.c $(srcdir)
 vpath %.control $(srcdir)

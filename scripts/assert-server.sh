@@ -53,7 +53,7 @@ build_server() {
 		# the options that change what extensions see are Debian's
 		CFLAGS="-O1 -g -fno-omit-frame-pointer" CPPFLAGS=-DUSE_VALGRIND \
 			../source/configure --prefix="$tool" \
-			--enable-cassert --enable-debug --with-ssl=openssl --with-lz4 --with-libxml
+			--enable-cassert --enable-debug --with-icu --with-ssl=openssl --with-lz4 --with-libxml
 		make -s -j"${JOBS:-2}" world-bin
 		make -s install-world-bin
 		cp ../source/src/tools/valgrind.supp "$tool"
@@ -62,7 +62,7 @@ build_server() {
 		die "PostgreSQL could not be built"
 	}
 	cp -as "$PKGLIBDIR"/{postgis,rtpostgis,address_standardizer}* "$("$tool/bin/pg_config" --pkglibdir)" 2>/dev/null || true
-	cp -as "$SHAREDIR"/extension/{postgis,plpgsql}* "$("$tool/bin/pg_config" --sharedir)/extension" 2>/dev/null || true
+	cp -as "$SHAREDIR"/extension/postgis* "$("$tool/bin/pg_config" --sharedir)/extension" 2>/dev/null || true
 	rm -rf "$work"
 }
 
