@@ -67,12 +67,17 @@ SELECT s.first_index + (anshim.seq(link) - s.first_seq), s.strand, anshim.seq(li
 FROM (SELECT link FROM visit UNION ALL SELECT link FROM anshim.event) AS row
 JOIN anshim.segment s ON s.strand = anshim.strand(link) AND anshim.seq(link) BETWEEN s.first_seq AND s.last_seq;
 
+ANALYZE leaf;
+CREATE TABLE root AS SELECT size, root_of(size) AS root
+FROM (SELECT generate_series(1, 25) UNION SELECT size FROM anshim.block
+	  UNION SELECT unnest(ARRAY[255, 256, 257, 318, 512, 65535, 65536, 65537, 69999])) AS s (size);
+
 -- No index is missing, each block ends where it says and has the root of its size,
 -- each segment the last link's hash.
 SELECT count(*), min(index), max(index) FROM leaf;
-SELECT b.block, b.size, max(s.first_index + s.last_seq - s.first_seq + 1) = b.size AS ends, root_of(b.size) = b.root AS root
-FROM anshim.block b JOIN anshim.segment s USING (chain, block)
-GROUP BY b.chain, b.block ORDER BY b.block;
+SELECT b.block, b.size, max(s.first_index + s.last_seq - s.first_seq + 1) = b.size AS ends, b.root = r.root AS root
+FROM anshim.block b JOIN anshim.segment s USING (chain, block) JOIN root r ON r.size = b.size
+GROUP BY b.chain, b.block, r.root ORDER BY b.block;
 SELECT count(*) AS segments, bool_and(anshim.leaf_hash(link) = hash AND last_hash = anshim.hash(link)) AS last_hashes
 FROM anshim.segment s JOIN leaf l ON l.index = s.first_index + s.last_seq - s.first_seq
 JOIN (SELECT link FROM visit UNION ALL SELECT link FROM anshim.event) AS row ON anshim.strand(link) = l.strand AND anshim.seq(link) = l.seq;
@@ -94,23 +99,19 @@ GROUP BY tree.level ORDER BY 1;
 -- Proofs of inclusion: all of the first block's rows in logs of all sizes, others in some
 SELECT count(*), bool_and(anshim.verify_inclusion(anshim.leaf_hash(link), p.index, p.size, p.path, root)) AS verified,
 	bool_and(p.index = s.first_index + anshim.seq(link) - s.first_seq AND p.size = n) AS placed
-FROM (SELECT n, root_of(n) AS root FROM generate_series(8, 25) AS n) AS log,
+FROM (SELECT size AS n, root FROM root WHERE size BETWEEN 8 AND 25) AS log,
 	visit JOIN anshim.segment s ON s.block = 2 AND s.strand = anshim.strand(link) AND anshim.seq(link) <= s.last_seq,
 	anshim.inclusion_proof('visit', link, n) AS p;
 SELECT count(*), bool_and(anshim.verify_inclusion(anshim.leaf_hash(link), p.index, p.size, p.path, root)) AS verified
-FROM (SELECT n, root_of(n) AS root FROM unnest(ARRAY[317, 318, 65535, 65536, 65537, 69999, 70000]) AS n) AS log,
+FROM (SELECT size AS n, root FROM root WHERE size > 300 AND size <> 512) AS log,
 	(SELECT link FROM visit WHERE id % 7777 < 3 UNION ALL SELECT link FROM anshim.event) AS row
 	JOIN anshim.segment s ON s.strand = anshim.strand(link) AND anshim.seq(link) BETWEEN s.first_seq AND s.last_seq,
 	LATERAL (SELECT * FROM anshim.inclusion_proof('visit', link, n) WHERE s.first_index + anshim.seq(link) - s.first_seq < n) AS p;
 SELECT p.index, p.size, cardinality(p.path) FROM visit, anshim.inclusion_proof('visit', link) AS p WHERE id = 1;
 
--- Proofs of consistency between all small sizes, and some large ones
-SELECT count(*), bool_and(anshim.verify_consistency(a, b, root_of(a), root_of(b), anshim.consistency_proof('visit', a, b))) AS verified
-FROM generate_series(1, 24) AS a, generate_series(1, 24) AS b WHERE a <= b;
-SELECT count(*), bool_and(anshim.verify_consistency(a, b, ra, rb, anshim.consistency_proof('visit', a, b))) AS verified
-FROM (SELECT a, root_of(a) AS ra FROM unnest(ARRAY[17, 255, 256, 257, 512, 65535, 65536, 65537]) AS a) AS old,
-	(SELECT b, root_of(b) AS rb FROM unnest(ARRAY[317, 65536, 69999, 70000]) AS b) AS new
-WHERE a <= b;
+-- Proofs of consistency between all of these sizes
+SELECT count(*), bool_and(anshim.verify_consistency(a.size, b.size, a.root, b.root, anshim.consistency_proof('visit', a.size, b.size))) AS verified
+FROM root a, root b WHERE a.size <= b.size;
 SELECT anshim.consistency_proof('visit', 70000) AS same_size, anshim.consistency_proof('visit', 0) AS from_nothing,
 	cardinality(anshim.consistency_proof('visit', 17)) AS to_the_newest;
 
@@ -250,6 +251,30 @@ ROLLBACK;
 SELECT before = sealed AS same FROM before, sealed;
 SELECT anshim.seal('visit') - size AS sealed FROM anshim.block ORDER BY size DESC LIMIT 1;
 
-DROP TABLE visit, plain, before CASCADE;
+-- A row with its link in another partition
+CREATE TABLE daily (id int, day date) PARTITION BY LIST (day);
+CREATE TABLE daily_1 PARTITION OF daily FOR VALUES IN ('2021-03-01');
+CREATE TABLE daily_2 PARTITION OF daily FOR VALUES IN ('2021-03-02');
+SELECT anshim.chain('daily');
+INSERT INTO daily SELECT g, '2021-03-01' FROM generate_series(1, 3) g;
+INSERT INTO daily SELECT g, '2021-03-02' FROM generate_series(4, 6) g;
+SELECT anshim.seal('daily');
+SELECT s.strand > 0 AS rows, s.last_seq - s.first_seq + 1 AS links FROM anshim.segment s JOIN anshim.chained c USING (chain)
+WHERE target = 'daily'::regclass ORDER BY first_index;
+SELECT count(*), bool_and(anshim.verify_inclusion(anshim.leaf_hash(link), p.index, p.size, p.path, root)) AS verified
+FROM daily, anshim.chained c JOIN anshim.block b USING (chain), anshim.inclusion_proof('daily', link) AS p
+WHERE target = 'daily'::regclass;
+BEGIN;
+ALTER TABLE daily_2 DISABLE TRIGGER USER;
+INSERT INTO daily_2 SELECT id, '2021-03-02', link FROM daily_1;
+SELECT anshim.seal('daily');
+ROLLBACK;
+
+
+-- Rows under another layout, and the event that there is one
+ALTER TABLE daily ADD COLUMN note text DEFAULT 'none';
+INSERT INTO daily (id, day, note) VALUES (7, '2021-03-01', 'under layout 2');
+SELECT anshim.seal('daily') - (SELECT max(size) FROM anshim.block b JOIN anshim.chained c USING (chain) WHERE target = 'daily'::regclass) AS more;
+DROP TABLE visit, plain, daily, before CASCADE;
 DROP OWNED BY regress_seal_nobody, regress_seal_sealer;
 DROP ROLE regress_seal_nobody, regress_seal_sealer;
