@@ -58,6 +58,7 @@ OBJS = \
 	src/geo/track_venues.o \
 	src/geo/venues.o \
 	src/identity/identity.o \
+	src/key/directory.o \
 	src/key/key.o \
 	src/key/manage.o \
 	src/key/secret.o \
@@ -67,12 +68,15 @@ OBJS = \
 	src/key/verdict.o \
 	src/purpose/purpose.o \
 	src/purpose/record.o \
+	src/log/checkpoint.o \
+	src/log/head.o \
 	src/log/merkle.o \
 	src/log/note.o \
 	src/log/proof.o \
 	src/log/read.o \
 	src/log/seal.o \
 	src/log/store.o \
+	src/log/witness.o \
 	src/token/base45.o \
 	src/token/base64url.o \
 	src/token/cbor.o \

@@ -10,7 +10,8 @@
 # One directory under $TMPDIR holds all of a cluster, and goes away with it:
 #   root/    the private installation       data/    the data directory
 #   socket/  the Unix-domain socket         log      the server's log
-#   files/   the caller's, which the server can read
+#   heads/   anshim.head_directory          files/   the caller's, which the
+#                                                    server can read
 # Nobody else can enter it, so that its connections need no password.
 
 set -euo pipefail
@@ -214,8 +215,9 @@ start_cluster() {
 		CLUSTER=$(mktemp -d /tmp/anshim.XXXXXX)
 	fi
 	mkdir "$CLUSTER"/{data,socket,files}
+	mkdir -m 700 "$CLUSTER/heads"
 	if [ "$(id -u)" = 0 ]; then
-		chown "$SERVER_USER" "$CLUSTER" "$CLUSTER"/{data,socket}
+		chown "$SERVER_USER" "$CLUSTER" "$CLUSTER"/{data,socket,heads}
 	fi
 	make_root "$CLUSTER/root"
 	use_cluster
@@ -232,6 +234,7 @@ start_cluster() {
 			"log_line_prefix = '%m [%p] %d '" \
 			"log_error_verbosity = verbose" \
 			"max_prepared_transactions = 10" \
+			"anshim.head_directory = '$CLUSTER/heads'" \
 			"$@"
 	} >>"$CLUSTER/data/postgresql.conf"
 	as_server "$CLUSTER_BIN/pg_ctl" start -s -w -D "$CLUSTER/data" -l "$CLUSTER/data/server.log" || {

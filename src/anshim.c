@@ -16,6 +16,7 @@
 
 #include "compat.h"
 #include "key/key.h"
+#include "log/log.h"
 #include "purpose/purpose.h"
 #include "visits/memory.h"
 
@@ -42,6 +43,7 @@ _PG_init(void)
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 	key_define_settings();
+	log_define_settings();
 	purpose_define_settings();
 	MarkGUCPrefixReserved("anshim");
 }

@@ -45,6 +45,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "key/directory.h"
 #include "key/key.h"
 #include "token/cwt.h"
 
@@ -81,17 +82,6 @@ static const char *const algorithm_names[] = {
 
 PG_FUNCTION_INFO_V1(anshim_key_changed);
 
-static bool
-check_key_directory(char **newval, void **extra, GucSource source)
-{
-	if ((*newval)[0] != '\0' && !is_absolute_path(*newval))
-	{
-		GUC_check_errdetail("It must be an absolute path.");
-		return false;
-	}
-	return true;
-}
-
 static void
 assign_key_directory(const char *newval, void *extra)
 {
@@ -115,7 +105,7 @@ key_define_settings(void)
 							   &anshim_key_directory,
 							   "",
 							   PGC_SUSET, GUC_SUPERUSER_ONLY,
-							   check_key_directory, assign_key_directory, NULL);
+							   private_directory_setting, assign_key_directory, NULL);
 }
 
 bool

@@ -32,6 +32,7 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
+#include "key/directory.h"
 #include "key/key.h"
 #include "key/secret_file.h"
 
@@ -55,83 +56,17 @@ static const char *const file_ends[] = {
 	[SECRET_HMAC] = "hmac"
 };
 
-/*
- * Does the data directory contain this one?
- */
-static bool
-is_in_data_directory(const char *directory)
-{
-	char	   *real = realpath(directory, NULL);
-	char	   *data = realpath(DataDir, NULL);
-	bool		inside;
-
-	inside = real != NULL && data != NULL && path_is_prefix_of_path(data, real);
-	free(real);
-	free(data);
-	return inside;
-}
-
 bool
 secret_directory_check(int elevel)
 {
-	struct stat st;
+	static const PrivateDirectory kind = {
+		.name = "key",
+		.purpose = "secret keys",
+		.setting = "anshim.key_directory",
+		.inside = "Base backups would carry the secret keys away."
+	};
 
-	if (anshim_key_directory == NULL || anshim_key_directory[0] == '\0')
-	{
-		ereport(elevel,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no directory is set for secret keys"),
-				 errhint("Set anshim.key_directory to a directory outside of the data directory, "
-						 "with mode 0700, that belongs to the server's owner.")));
-		return false;
-	}
-	if (stat(anshim_key_directory, &st) != 0)
-	{
-		ereport(elevel,
-				(errcode_for_file_access(),
-				 errmsg("could not look at key directory \"%s\": %m", anshim_key_directory)));
-		return false;
-	}
-	if (!S_ISDIR(st.st_mode))
-	{
-		ereport(elevel,
-				(errcode(ERRCODE_CONFIG_FILE_ERROR),
-				 errmsg("key directory \"%s\" is not a directory", anshim_key_directory)));
-		return false;
-	}
-
-#if !defined(WIN32) && !defined(__CYGWIN__)
-	if (st.st_uid != geteuid() && st.st_uid != 0)
-	{
-		ereport(elevel,
-				(errcode(ERRCODE_CONFIG_FILE_ERROR),
-				 errmsg("key directory \"%s\" must be owned by the database user or root",
-						anshim_key_directory)));
-		return false;
-	}
-	if ((st.st_uid == geteuid() && st.st_mode & (S_IRWXG | S_IRWXO)) ||
-		(st.st_uid == 0 && st.st_mode & (S_IWGRP | S_IRWXO)))
-	{
-		ereport(elevel,
-				(errcode(ERRCODE_CONFIG_FILE_ERROR),
-				 errmsg("key directory \"%s\" has group or world access",
-						anshim_key_directory),
-				 errdetail("It must have permissions u=rwx (0700) if it is owned by the database "
-						   "user, or u=rwx,g=rx (0750) or less if it is owned by root.")));
-		return false;
-	}
-#endif
-
-	if (is_in_data_directory(anshim_key_directory))
-	{
-		ereport(elevel,
-				(errcode(ERRCODE_CONFIG_FILE_ERROR),
-				 errmsg("key directory \"%s\" lies in the data directory", anshim_key_directory),
-				 errdetail("Base backups would carry the secret keys away."),
-				 errhint("Set anshim.key_directory to a directory outside of it.")));
-		return false;
-	}
-	return true;
+	return private_directory_check(anshim_key_directory, &kind, elevel);
 }
 
 char *
@@ -337,34 +272,6 @@ remember_new_file(const char *path)
 	return file;
 }
 
-static void
-write_open_file(int fd, const char *path, const uint8 *content, Size len)
-{
-	Size		done = 0;
-
-	while (done < len)
-	{
-		ssize_t		n = write(fd, content + done, len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-		{
-			/* if write didn't set errno, assume the disk is full */
-			if (n == 0)
-				errno = ENOSPC;
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not write secret key file \"%s\": %m", path)));
-		}
-		done += n;
-	}
-	if (pg_fsync(fd) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not fsync secret key file \"%s\": %m", path)));
-}
-
 void
 secret_file_create(const char *kid, SecretFileKind kind, const uint8 *content, Size len)
 {
@@ -386,11 +293,7 @@ secret_file_create(const char *kid, SecretFileKind kind, const uint8 *content, S
 	}
 	file->created = true;
 
-	write_open_file(fd, path, content, len);
-	if (CloseTransientFile(fd) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not close secret key file \"%s\": %m", path)));
+	private_file_write(fd, path, content, len);
 	fsync_fname(anshim_key_directory, true);
 	pfree(path);
 }

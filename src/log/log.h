@@ -14,6 +14,9 @@
 #include "datatype/timestamp.h"
 #include "merkle.h"
 
+/* Defines the settings of this room. */
+extern void log_define_settings(void);
+
 /* A row of anshim.block: one sealing. */
 typedef struct LogBlock
 {

@@ -483,3 +483,73 @@ note_line_write(const NoteKey *key, const uint8 *signature, Size signature_len,
 	*end = '\0';
 	return end - line;
 }
+
+/*
+ * Whole checkpoints
+ */
+
+static bool
+is_named(NoteText name, const char *key_name)
+{
+	return name.len == strlen(key_name) && memcmp(name.data, key_name, name.len) == 0;
+}
+
+/*
+ * Can this witness count?  Not if the same key is named earlier, under
+ * whatever name, nor if it is the log's own.
+ */
+static bool
+witness_counts(const NoteKey *log, const NoteKey *witnesses, int at)
+{
+	if (memcmp(witnesses[at].public_key, log->public_key, CRYPTO_PUBLIC_KEY_LEN) == 0)
+		return false;
+	for (int i = 0; i < at; i++)
+	{
+		if (memcmp(witnesses[at].public_key, witnesses[i].public_key, CRYPTO_PUBLIC_KEY_LEN) == 0)
+			return false;
+	}
+	return true;
+}
+
+int
+checkpoint_count_witnesses(const NoteKey *log, const NoteKey *witnesses, int n)
+{
+	int			count = 0;
+
+	for (int i = 0; i < n; i++)
+		count += witness_counts(log, witnesses, i);
+	return count;
+}
+
+bool
+checkpoint_verify(const Note *note, const NoteKey *log, const NoteKey *witnesses, int nwitnesses,
+				  int quorum, Checkpoint *checkpoint, const char **reason)
+{
+	int			cosigned = 0;
+
+	if (!checkpoint_read(note->text, checkpoint, reason))
+		return false;
+	if (!is_named(checkpoint->origin, log->name))
+		return refuse(reason, "The checkpoint is of another log than the one that the key is named after.");
+	switch (note_verify(note, log, NULL))
+	{
+		case NOTE_GOOD:
+			break;
+		case NOTE_BAD:
+			return refuse(reason, "The log's signature is bad.");
+		case NOTE_KEY_UNKNOWN:
+			return refuse(reason, "The log's key has not signed it.");
+	}
+	for (int i = 0; i < nwitnesses; i++)
+	{
+		NoteVerdict verdict = note_verify(note, &witnesses[i], NULL);
+
+		if (verdict == NOTE_BAD)
+			return refuse(reason, "The signature of a witness is bad.");
+		if (verdict == NOTE_GOOD && witness_counts(log, witnesses, i))
+			cosigned++;
+	}
+	if (cosigned < quorum)
+		return refuse(reason, "Fewer witnesses have cosigned it than are demanded.");
+	return true;
+}

@@ -108,6 +108,19 @@ typedef enum NoteVerdict
 extern NoteVerdict note_verify(const Note *note, const NoteKey *key, int64 *time);
 
 /*
+ * Is the note a checkpoint of the log that this key is named after, signed by
+ * it, and cosigned by at least `quorum` of these witnesses?  Every signature
+ * of a key that is given must be good.  A witness is a public key: it counts
+ * once, however often it is named, and not at all if it is the log's.
+ */
+extern bool checkpoint_verify(const Note *note, const NoteKey *log,
+							  const NoteKey *witnesses, int nwitnesses, int quorum,
+							  Checkpoint *checkpoint, const char **reason);
+
+/* How many witnesses these are, in that sense: no quorum can be larger. */
+extern int	checkpoint_count_witnesses(const NoteKey *log, const NoteKey *witnesses, int n);
+
+/*
  * Writing, into buffers of these sizes; a terminating zero follows.  What is
  * returned is the length without it.
  */
