@@ -3,6 +3,7 @@
 #   make demo       trace a real outbreak in a throw-away database
 #   make check      build anshim and run all of its tests
 #   make check-matrix   the same on newer releases of Debian and PostgreSQL
+#   make valgrind   some of the tests under valgrind
 #   make fuzz       feed it with what no well-meaning sender sends
 #   make deb        build Debian packages
 #   make docs       bring the reference manual up to date
@@ -20,7 +21,7 @@ PG_CONFIG ?= pg_config
 build_targets = all install uninstall clean distclean maintainer-clean \
 	installdirs install-strip
 
-.PHONY: $(build_targets) demo check check-matrix bench deb docs fuzz indent indent-check typedefs
+.PHONY: $(build_targets) demo check check-matrix bench valgrind deb docs fuzz indent indent-check typedefs
 
 all:
 
@@ -34,7 +35,7 @@ $(build_targets):
 
 # The command line's variables (KEEP, TESTS, JOBS, SCALE, …) reach the scripts
 # through the environment.
-demo check check-matrix bench deb indent:
+demo check check-matrix bench valgrind deb indent:
 	@$(here)scripts/$@.sh
 
 indent-check:

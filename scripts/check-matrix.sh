@@ -4,7 +4,7 @@
 # PostgreSQL that each has.  Needs root, for the chroots (see chroot.sh).
 #
 #   check-matrix.sh                 PostgreSQL 17 on Debian 13, and 18 on unstable, and
-#                                   the Debian packages
+#                                   the Debian packages, and pg_upgrade
 #   check-matrix.sh here trixie     this machine as well
 #
 # The last line sums up all: N passed, N failed.
@@ -33,10 +33,11 @@ count() {
 	rm -f "$output"
 }
 
-[ $# -gt 0 ] || set -- trixie sid packages
+[ $# -gt 0 ] || set -- trixie sid packages pg_upgrade
 for place; do
 	case $place in
 	here) count "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" timeout 40m make -C "$TOP" check ;;
+	pg_upgrade) count "pg_upgrade" "$TOP/scripts/check-pg-upgrade.sh" ;;
 	packages) count "Debian packages" "$TOP/scripts/deb.sh" --check trixie ;;
 	*) count "Debian $place" "$TOP/scripts/chroot.sh" "$place" make check ;;
 	esac

@@ -105,9 +105,9 @@ is() {
 	fi
 }
 answers() { [ "$(sql -c "$2" 2>&1 | tail -n 1)" = "$1" ] || { sql -c "$2" 2>&1 | tail -n 3 && false; }; }
-refused() { sql -c "$1" 2>&1 | grep -q "append-only"; }
+refused() { { sql -c "$1" 2>&1 || true; } | grep -q "append-only"; }
 
-is "the state before was worth comparing" test "$(wc -l <"$work/before")" -gt 60
+is "the state before was worth comparing" test "$(wc -l <"$work/before")" -gt 30
 is "rows, links, log and traces are the same" diff "$work/before" "$work/after"
 is "the library is the new server's" answers "$new" "SELECT current_setting('server_version_num')::int / 10000"
 is "rows are appended to their strands" answers 602 "INSERT INTO note VALUES (602, 'after'); SELECT max(anshim.seq(link)) FROM note"

@@ -121,6 +121,19 @@ check_server_log() {
 	fi
 }
 
+# What valgrind says of the server's processes
+check_valgrind_logs() {
+	mkdir "$results/valgrind"
+	find "$CLUSTER/valgrind" -name '*.log' -size +0 -exec cp {} "$results/valgrind" \;
+	if grep -lr VALGRINDERROR-BEGIN "$results/valgrind" >"$results/valgrind.found"; then
+		report FAILED valgrind
+		sed -n '/VALGRINDERROR-BEGIN/,/VALGRINDERROR-END/p' "$(head -n 1 "$results/valgrind.found")" | head -n 60 | sed 's/^/    /'
+		say "    All of it: $results/valgrind"
+	else
+		report ok valgrind
+	fi
+}
+
 # What ends this script ends the running tests, which may need a moment to stop
 # servers of their own.
 end_tests() {
@@ -194,6 +207,7 @@ while [ "$next" -lt "${#tests[@]}" ] || [ "${#running[@]}" -gt 0 ]; do
 done
 set +m
 check_server_log
+[ -z "${VALGRIND:-}" ] || check_valgrind_logs
 
 say "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -237,10 +237,28 @@ start_cluster() {
 			"anshim.head_directory = '$CLUSTER/heads'" \
 			"$@"
 	} >>"$CLUSTER/data/postgresql.conf"
-	as_server "$CLUSTER_BIN/pg_ctl" start -s -w -D "$CLUSTER/data" -l "$CLUSTER/data/server.log" || {
+	[ -z "${VALGRIND:-}" ] || put_under_valgrind
+	as_server "$CLUSTER_BIN/pg_ctl" start -s -w -t 300 -D "$CLUSTER/data" -l "$CLUSTER/data/server.log" || {
 		tail -n 20 "$CLUSTER/data/server.log" >&2
 		die "the server did not start"
 	}
+}
+
+# Let the cluster's server run under valgrind, as scripts/valgrind.sh wants it:
+# each process writes a file of what is wrong.
+put_under_valgrind() {
+	local server=$CLUSTER_BIN/postgres
+
+	mkdir "$CLUSTER/valgrind"
+	[ "$(id -u)" != 0 ] || chown "$SERVER_USER" "$CLUSTER/valgrind"
+	mv "$server" "$server.bin"
+	cat >"$server" <<-SCRIPT
+		#!/bin/sh
+		exec valgrind --quiet --suppressions="$VALGRIND" --trace-children=yes --track-origins=yes --leak-check=no \\
+			--gen-suppressions=all --time-stamp=yes --error-markers=VALGRINDERROR-BEGIN,VALGRINDERROR-END \\
+			--log-file="$CLUSTER/valgrind/%p.log" "$server.bin" "\$@"
+	SCRIPT
+	chmod +x "$server"
 }
 
 # Point clients at CLUSTER.
