@@ -7,10 +7,10 @@
 --|
 --| ```
 --| jeju.example/visits
---| 1000002
---| dp3kbOZe9wYQR8ykqyfCtaEwPyxjVvmAbpgPZ3sTuOs=
+--| 24107
+--| UlKFw/xLE9wIHFTdemIRwjhgR/J8mBhwP+MmaqAwCZA=
 --|
---| — jeju.example/visits mLcPAdLyxcH8QvZVwcBh1KGwEmT2hEJSDRrpC0DsfE1CMxsLrxUJu4a7g3uSxAG7L7u2vMx2j9Yb+KUEoK+u3Tyozwc=
+--| — jeju.example/visits 49RMwA53hZjvUMwfl+qLpgruc9/fno68V0nCGnidAQGGH8rTSsj11SOFmcJpra+uThlzsmBHiqo5qQcPZhv1Q+XwNA4=
 --| ```
 --|
 --| ## anshim.checkpoint, the table
@@ -64,7 +64,7 @@ REVOKE ALL ON FUNCTION anshim.adopt_head(regclass, text) FROM PUBLIC;
 --| ## Checking checkpoints
 --|
 --| `anshim.vkey(target, kid)` → `text`: the *verifier key* of a log that is signed with this key, one line that says which log and which key:
---| `jeju.example/visits+98b70f01+AW…`. Give it to whoever shall check checkpoints, once, by another way than the checkpoints. It must not come from the database that
+--| `jeju.example/visits+e3d44cc0+AXMoeELHRQ9/8B/eDAuWImbP4kH/2Wo0a2nu1N+/cWaw` is that of the example above. Give it to whoever shall check checkpoints, once, by another way than the checkpoints. It must not come from the database that
 --| is checked: who owns that could make up a log and a key to it.
 CREATE FUNCTION anshim.vkey(target regclass, kid text) RETURNS text
 AS 'MODULE_PATHNAME', 'anshim_vkey' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
@@ -89,7 +89,7 @@ COMMENT ON FUNCTION anshim.verify_checkpoint(text, text, text[], integer) IS 've
 --|
 --| ```sql
 --| -- at the log
---| SELECT anshim.checkpoint('visit', 'log-2021'), anshim.consistency_proof('visit', 1000002);
+--| SELECT anshim.checkpoint('visit', 'log-2021'), anshim.consistency_proof('visit', 24107);
 --| -- at the witness
 --| SELECT anshim.witness('jeju.example/visits', '…', '{…}', 'w1');
 --| ```

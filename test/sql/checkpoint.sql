@@ -91,6 +91,10 @@ SELECT anshim.verify_checkpoint(:'note', :'log') AS good, anshim.verify_checkpoi
 	anshim.verify_checkpoint(:'note', :'log', ARRAY[:'witness']) AS witness_not_demanded,
 	anshim.verify_checkpoint(overlay(:'note' placing 'ABCD' from position('FDLG' in :'note')), :'log', ARRAY[:'witness']) AS bad_cosignature,
 	anshim.verify_checkpoint(overlay(:'note' placing 'ABCD' from position('FDLG' in :'note')), :'log') AS of_nobody_known;
+-- The example of the reference manual
+SELECT anshim.verify_checkpoint(E'jeju.example/visits\n24107\nUlKFw/xLE9wIHFTdemIRwjhgR/J8mBhwP+MmaqAwCZA=\n\n'
+	|| E'— jeju.example/visits 49RMwA53hZjvUMwfl+qLpgruc9/fno68V0nCGnidAQGGH8rTSsj11SOFmcJpra+uThlzsmBHiqo5qQcPZhv1Q+XwNA4=\n',
+	'jeju.example/visits+e3d44cc0+AXMoeELHRQ9/8B/eDAuWImbP4kH/2Wo0a2nu1N+/cWaw');
 -- a witness with the log's own key is none
 SELECT anshim.verify_checkpoint(:'note', :'log', ARRAY[:'witness'], 1);
 -- what is no verifier key for this
