@@ -4,7 +4,7 @@
 #   make check      build anshim and run all of its tests
 #   make check-matrix   the same on newer releases of Debian and PostgreSQL
 #   make valgrind   some of the tests under valgrind
-#   make fuzz       feed it with what no well-meaning sender sends
+#   make fuzz       feed its readers with what no well-meaning sender sends
 #   make deb        build Debian packages
 #   make docs       bring the reference manual up to date
 #   make            build it for the PostgreSQL of pg_config (or PG_CONFIG=…)

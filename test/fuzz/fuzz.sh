@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 #
-# make fuzz: feed the token reader with what no well-meaning sender sends.
+# make fuzz: feed what reads tokens, notes, keys and proofs with what no
+# well-meaning sender sends.
 #
 #   FUZZ_RUNS=N   inputs, 2 million by default, for each fuzzer
 #   FUZZ_SEED=N   to repeat a run; printed in any case
@@ -13,6 +14,7 @@
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+pg_config=${PG_CONFIG:-pg_config}
 
 if [ "${1:-}" = --install ]; then
 	# shellcheck source=scripts/lib.sh
@@ -39,15 +41,43 @@ if ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0
 	echo "libFuzzer: not here (make fuzz installs it)"
 	exit 0
 fi
-clang "${flags[@]}" -fsanitize=fuzzer,address,undefined -o "$out/token_fuzz" "${target[@]}"
-rm -rf "$out/corpus" "$out/seeds"
-mkdir -p "$out/corpus" "$out/seeds"
-"$out/mutate" "$items" corpus "$out/seeds"
-"$out/token_fuzz" -seed="$((seed % 4294967296))" -runs="$runs" -max_len=4200 -use_value_profile=1 \
-	-verbosity=0 -timeout=10 -artifact_prefix="$out/" -print_final_stats=1 \
-	"$out/corpus" "$out/seeds" >"$out/log" 2>&1 || {
-	tail -n 50 "$out/log"
-	exit 1
+
+# run_fuzzer NAME: with what lies in the folder seeds.NAME to begin with
+run_fuzzer() {
+	local name=$1
+
+	rm -rf "$out/corpus.$name"
+	mkdir -p "$out/corpus.$name"
+	"$out/$name" -seed="$((seed % 4294967296))" -runs="$runs" -max_len=4200 -use_value_profile=1 \
+		-verbosity=0 -timeout=10 -artifact_prefix="$out/" -print_final_stats=1 \
+		"$out/corpus.$name" "$out/seeds.$name" >"$out/log" 2>&1 || {
+		tail -n 50 "$out/log"
+		exit 1
+	}
+	echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$out/log") inputs," \
+		"$(find "$out/corpus.$name" -type f | wc -l) kept for what they reached"
 }
-echo "libFuzzer: $(sed -n 's/^stat::number_of_executed_units: *//p' "$out/log") inputs," \
-	"$(find "$out/corpus" -type f | wc -l) kept for what they reached"
+
+rm -rf "$out"/seeds.*
+mkdir -p "$out"/seeds.{token_fuzz,log_fuzz}
+clang "${flags[@]}" -fsanitize=fuzzer,address,undefined -o "$out/token_fuzz" "${target[@]}"
+"$out/mutate" "$items" corpus "$out/seeds.token_fuzz"
+run_fuzzer token_fuzz
+
+command -v "$pg_config" >/dev/null || {
+	echo "log_fuzz: needs PostgreSQL's development package"
+	exit 0
+}
+# A note, a verifier key, and numbers of a proof
+hash=qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo=
+printf '\001example.org/log\n12\n%s\n\n— example.org/log q83vEjRWeJASNFZ4kBI0VniQEjRWeJASNFZ4kBI0VniQEjRWeJASNFZ4kBI0VniQEjRWeJASNFZ4kBI0VniQEjRWeJA=\n' "$hash" >"$out/seeds.log_fuzz/note"
+# shellcheck disable=SC2016
+perl -MDigest::SHA=sha256 -MMIME::Base64 -e '
+	my ($name, $key) = ("example.org/log", "\1" . "k" x 32);
+	print "\0$name+", unpack("H8", sha256("$name\n$key")), "+", encode_base64($key, "");' >"$out/seeds.log_fuzz/key"
+printf '\002\001\002\000\101\000\063\007\021' >"$out/seeds.log_fuzz/proof"
+clang "${flags[@]}" -Wno-sign-compare -Wno-unused-parameter -Wno-ignored-attributes -fsanitize=fuzzer,address,undefined \
+	-DFRONTEND -DUSE_ASSERT_CHECKING -I"$("$pg_config" --includedir-server)" -o "$out/log_fuzz" \
+	test/fuzz/log_fuzz.c test/unit/crypto.c src/log/{merkle,note}.c \
+	-L"$("$pg_config" --pkglibdir)" -L"$("$pg_config" --libdir)" -lpgcommon -lpgport -lcrypto -lm
+run_fuzzer log_fuzz
