@@ -249,7 +249,7 @@ merkle_verify_inclusion(const MerkleHash leaf, int64 index, int64 size,
 						const MerkleHash *path, int n, const MerkleHash root)
 {
 	uint64		fn = index;
-	uint64		sn = size - 1;
+	uint64		sn = (uint64) size - 1;
 	MerkleHash	r;
 
 	if (index < 0 || index >= size)
@@ -279,8 +279,8 @@ bool
 merkle_verify_consistency(int64 old_size, int64 size, const MerkleHash old_root,
 						  const MerkleHash root, const MerkleHash *path, int n)
 {
-	uint64		fn = old_size - 1;
-	uint64		sn = size - 1;
+	uint64		fn = (uint64) old_size - 1;
+	uint64		sn = (uint64) size - 1;
 	int			i = 0;
 	MerkleHash	fr;
 	MerkleHash	sr;
