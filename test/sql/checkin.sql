@@ -158,6 +158,18 @@ DROP RULE instead ON anshim.pass;
 ALTER TABLE "My Log" DROP COLUMN source;
 SELECT anshim.check_in('"My Log"', :'poster', :'ann', at => '2026-01-01');
 
+-- Through a view of a log, whose INSERT is the log's
+CREATE VIEW door_view AS SELECT * FROM visit WHERE venue = '11111111-1111-1111-1111-111111111111' WITH CHECK OPTION;
+SELECT anshim.track_visits('door_view');
+SELECT count(*) AS before FROM visit \gset
+SELECT anshim.check_in('door_view', :'poster', :'ann', at => '2026-01-08 18:00') AS visit \gset
+SELECT anshim.check_out('door_view', :'visit', '2026-01-08 18:30') IS NOT NULL AS out;
+\set VERBOSITY terse
+SELECT anshim.log_paper('door_view', ARRAY[:'ann'::uuid], :'bus', '2026-01-08 19:00');
+\set VERBOSITY default
+SELECT count(*) - :before AS written FROM visit;
+SELECT anshim.untrack_visits('door_view');
+
 -- Partitioned by day
 SELECT anshim.create_visit_log('daily', days => '[2026-01-01, 2026-01-03)', time_zone => 'UTC');
 SELECT anshim.check_in('daily', :'poster', :'ann', at => '2026-01-01 23:00') AS visit \gset
