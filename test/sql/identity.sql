@@ -99,6 +99,12 @@ SELECT anshim.adopt_key('wrong2', 'jeju') IS NULL;
 SELECT anshim.adopt_key('wrong', 'who', 'X25519') IS NULL;
 \set VERBOSITY default
 
+-- What docs/formats.md shows, sealed long ago, opens for ever.
+\! cd "$KEYDIR" && cp who.pem kdca-2026.pem
+SELECT anshim.adopt_key('kdca-2026', 'kdca', 'X25519') IS NOT NULL AS adopted;
+SELECT convert_from(anshim.open_identity('\x01096b6463612d32303236565a0d698a719e5c9b1b3863bf99c1edb8612ebbe152c1c507628afa4f9da340543c44126ad35d2bbb67524ed7e8a626c90735',
+	'\x33cc9f0a6e1b4f5d8a771d2e3f405162'), 'UTF8');
+
 -- Everybody may seal; nobody may open.
 CREATE ROLE regress_identity_clerk;
 SET ROLE regress_identity_clerk;
