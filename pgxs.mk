@@ -77,6 +77,7 @@ OBJS = \
 	src/log/seal.o \
 	src/log/store.o \
 	src/log/witness.o \
+	src/status/status.o \
 	src/token/base45.o \
 	src/token/base64url.o \
 	src/token/cbor.o \

@@ -130,6 +130,10 @@ INSERT INTO call (undo, error, statement) VALUES
 (false, '', $$SELECT anshim.verify_checkpoint(note, anshim.vkey('noted', 'door')), anshim.witness_vkey('witness') FROM signed$$),
 (false, '22023', $$SELECT anshim.verify_checkpoint(note, 'x') FROM signed$$),
 (true, '', $$SELECT anshim.trust_log('jeju.example/noted', anshim.vkey('noted', 'door')); SELECT anshim.witness('jeju.example/noted', note, '{}', 'witness') FROM signed; SELECT anshim.distrust_log('jeju.example/noted', anshim.vkey('noted', 'door'))$$),
+(false, '', $$SELECT anshim.strand_ends('noted'), s FROM anshim.status s$$),
+(true, '', $$SELECT anshim.keep_for('noted', '28 days'), anshim.set_retention(gen_random_uuid(), '1 day', 'x')$$),
+(true, '42883', $$SELECT anshim.check_chain('noted')$$),
+(true, '42883', $$SELECT anshim.expire_due()$$),
 (true, '22023', $$SELECT anshim.witness('busan.example/x', note, '{}', 'witness') FROM signed$$);
 
 -- Each function is called, but for those that PostgreSQL itself calls.
