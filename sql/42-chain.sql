@@ -151,7 +151,7 @@ COMMENT ON FUNCTION anshim.refuse_change() IS 'refuses to change or remove rows;
 --|
 --| - the column `link`, NOT NULL;
 --| - the trigger `zz_anshim_append`, which gives each row its link, whatever the client sent as one. Its name sorts last, so that it comes after your own
---|   triggers;
+--|   triggers: one that sorts after it may drop the row, but must not change it, and you are warned of such;
 --| - the triggers `anshim_guard` and `anshim_guard_truncate`, which refuse UPDATE, DELETE and TRUNCATE with `55000`;
 --| - to the table, or to each partition, a unique index on `anshim.strand(link), anshim.seq(link)`.
 --|
@@ -195,7 +195,8 @@ AS 'MODULE_PATHNAME', 'anshim_chain_refuse_rewrite' LANGUAGE C VOLATILE PARALLEL
 COMMENT ON FUNCTION anshim.chain_refuse_rewrite() IS 'refuse to change the values that links cover';
 
 CREATE EVENT TRIGGER anshim_chain_follow ON ddl_command_end
-WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA', 'ALTER SCHEMA', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER EXTENSION')
+WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA', 'ALTER SCHEMA', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER EXTENSION',
+	'CREATE TRIGGER', 'ALTER TRIGGER')
 EXECUTE FUNCTION anshim.chain_follow();
 COMMENT ON EVENT TRIGGER anshim_chain_follow IS 'what is recorded of chained tables follows them';
 

@@ -473,6 +473,7 @@ linked_tuple(Writer *writer, Relation rel, HeapTuple tuple)
 	HeapTuple	result;
 
 	heap_deform_tuple(tuple, tupdesc, values, nulls);
+	row_settle(writer->shape, values, nulls);
 	link->strand = writer->head.strand;
 	link->layout = writer->shape->layout;
 	link->seq = writer->head.seq + 1;

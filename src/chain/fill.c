@@ -130,6 +130,7 @@ copy_linked(Relation old, Relation new, const pg_uuid_t *chain, const Layout *la
 	while (reader_next(&reader))
 	{
 		slot_getallattrs(reader.slot);
+		row_settle(shape, reader.slot->tts_values, reader.slot->tts_isnull);
 		link.seq++;
 		row_hash(hasher, shape, &link, previous, reader.slot->tts_values, reader.slot->tts_isnull,
 				 link.hash);

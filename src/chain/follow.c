@@ -283,6 +283,18 @@ follow_table(Oid relid, const Node *parsetree)
 		follow_triggers(&record, target, (const AlterTableStmt *) parsetree);
 }
 
+/* A trigger of the table is new, or has a new name. */
+static void
+follow_trigger(const RangeVar *table)
+{
+	Oid			relid = RangeVarGetRelid(table, NoLock, true);
+	ChainRecord record;
+	Oid			target;
+
+	if (chain_of(relid, &target, &record))
+		chain_trigger_warn(relid);
+}
+
 static void
 follow_rename(const RenameStmt *stmt)
 {
@@ -292,6 +304,11 @@ follow_rename(const RenameStmt *stmt)
 	if (stmt->renameType == OBJECT_SCHEMA)
 	{
 		follow_name(stmt->subname, NULL, stmt->newname, NULL);
+		return;
+	}
+	if (stmt->renameType == OBJECT_TRIGGER)
+	{
+		follow_trigger(stmt->relation);
 		return;
 	}
 	if (stmt->relation == NULL || !command_addresses(&address, &secondary) ||
@@ -341,7 +358,9 @@ anshim_chain_follow(PG_FUNCTION_ARGS)
 
 	if (upkeep_running() || !chain_records_exist())
 		PG_RETURN_NULL();
-	if (IsA(event->parsetree, RenameStmt))
+	if (IsA(event->parsetree, CreateTrigStmt))
+		follow_trigger(((const CreateTrigStmt *) event->parsetree)->relation);
+	else if (IsA(event->parsetree, RenameStmt))
 		follow_rename((const RenameStmt *) event->parsetree);
 	else if (IsA(event->parsetree, AlterObjectSchemaStmt))
 		follow_move((const AlterObjectSchemaStmt *) event->parsetree);

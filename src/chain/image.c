@@ -25,6 +25,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_range.h"
@@ -32,6 +34,7 @@
 #include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -51,6 +54,8 @@ typedef enum FieldWriter
 	WRITE_INT16,
 	WRITE_INT32,
 	WRITE_INT64,
+	WRITE_FLOAT4,
+	WRITE_FLOAT8,
 	WRITE_UUID,
 	WRITE_BYTES,				/* a varlena's, as they are */
 	WRITE_TEXT,					/* the same, in UTF8 */
@@ -91,15 +96,17 @@ choose_writer(Oid send)
 		case F_INT4SEND:
 		case F_OIDSEND:
 		case F_DATE_SEND:
-		case F_FLOAT4SEND:
 			return WRITE_INT32;
+		case F_FLOAT4SEND:
+			return WRITE_FLOAT4;
 		case F_INT8SEND:
-		case F_FLOAT8SEND:
 		case F_TIMESTAMP_SEND:
 		case F_TIMESTAMPTZ_SEND:
 		case F_TIME_SEND:
 		case F_CASH_SEND:
 			return WRITE_INT64;
+		case F_FLOAT8SEND:
+			return WRITE_FLOAT8;
 		case F_UUID_SEND:
 			return WRITE_UUID;
 		case F_BYTEASEND:
@@ -155,6 +162,22 @@ row_shape(TupleDesc tupdesc, const Layout *layout)
 			fmgr_info(send, &column->send);
 	}
 	return shape;
+}
+
+void
+row_settle(const RowShape *shape, Datum *values, const bool *nulls)
+{
+	for (int i = 0; i < shape->ncolumns; i++)
+	{
+		int			at = shape->columns[i].attno - 1;
+
+		if (nulls[at])
+			continue;
+		if (shape->columns[i].writer == WRITE_FLOAT4 && isnan(DatumGetFloat4(values[at])))
+			values[at] = Float4GetDatum(get_float4_nan());
+		else if (shape->columns[i].writer == WRITE_FLOAT8 && isnan(DatumGetFloat8(values[at])))
+			values[at] = Float8GetDatum(get_float8_nan());
+	}
 }
 
 /*
@@ -453,9 +476,11 @@ write_column(RowHasher *hasher, ImageColumn *column, Datum value)
 			write_field(hasher, &int16_bytes, sizeof(int16_bytes));
 			break;
 		case WRITE_INT32:
+		case WRITE_FLOAT4:		/* the same bits */
 			write_int32(hasher, DatumGetInt32(value));
 			break;
 		case WRITE_INT64:
+		case WRITE_FLOAT8:
 			write_int64(hasher, DatumGetInt64(value));
 			break;
 		case WRITE_UUID:

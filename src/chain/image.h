@@ -45,6 +45,12 @@ extern bool type_exists(Oid type);
 extern bool image_types_agree(Oid a, Oid b);
 
 /*
+ * Put one value for all those that are the same to everybody but a send
+ * function: a NaN has many bit patterns, of which a dump restores one.
+ */
+extern void row_settle(const RowShape *shape, Datum *values, const bool *nulls);
+
+/*
  * What hashes rows.  It lives in the memory context in which it is made, and
  * may be used for rows of any shape.
  */

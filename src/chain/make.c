@@ -260,6 +260,7 @@ new_chain(Relation rel, const char *origin)
 												   NameStr(record.table_name))));
 	upkeep_partitions(&record, target);
 	upkeep_triggers(&record, target);
+	chain_trigger_warn(target);
 }
 
 /*

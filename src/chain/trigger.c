@@ -159,3 +159,26 @@ chain_trigger_make(Oid relid, ChainTrigger trigger, const pg_uuid_t *chain)
 	upkeep_run(sql.data);
 	chain_trigger_enable(relid, trigger);
 }
+
+void
+chain_trigger_warn(Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (strcmp(trigger->tgname, APPEND_TRIGGER) > 0 &&
+			TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype) &&
+			TRIGGER_FOR_INSERT(trigger->tgtype))
+			ereport(WARNING,
+					(errcode(ERRCODE_WARNING),
+					 errmsg("trigger \"%s\" of chained table \"%s\" comes after the one that links rows",
+							trigger->tgname, RelationGetRelationName(rel)),
+					 errdetail("What it changes in a row would be found as tampering."),
+					 errhint("If it changes rows, give it a name that sorts before \"%s\".", APPEND_TRIGGER)));
+	}
+	table_close(rel, NoLock);
+}

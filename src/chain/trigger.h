@@ -44,4 +44,7 @@ extern void chain_trigger_make(Oid relid, ChainTrigger trigger, const pg_uuid_t 
 extern void chain_trigger_enable(Oid relid, ChainTrigger trigger);
 extern void chain_trigger_drop(Oid relid, ChainTrigger trigger);
 
+/* Warn of triggers that could change a row after it is linked. */
+extern void chain_trigger_warn(Oid relid);
+
 #endif							/* ANSHIM_TRIGGER_H */
