@@ -99,6 +99,7 @@ OBJS = \
 	src/visits/log_index.o \
 	src/visits/log_parts.o \
 	src/visits/log_record.o \
+	src/visits/log_source.o \
 	src/visits/log_stay.o \
 	src/visits/memory.o \
 	src/visits/sql_source.o \

@@ -134,7 +134,8 @@ SELECT t.target, t.tracked, t.chain IS NOT NULL AS chained,
 	p.signed_at AS last_checkpoint, p.size AS checkpoint_size,
 	v.verified_at AS last_verification, v.findings,
 	o.oldest, r.keep_for,
-	o.oldest < pg_catalog.now() - r.keep_for AS overdue
+	o.oldest < pg_catalog.now() - r.keep_for AS overdue,
+	CASE WHEN t.tracked THEN anshim.visit_source(t.target) END AS source
 FROM tables t
 LEFT JOIN anshim.retention r ON r.chain = t.chain
 LEFT JOIN LATERAL (SELECT sealed_at, size FROM anshim.block WHERE block.chain = t.chain ORDER BY block.block DESC LIMIT 1) b ON true
@@ -176,4 +177,5 @@ COMMENT ON COLUMN anshim.status.findings IS 'how many findings it had; 0: intact
 COMMENT ON COLUMN anshim.status.oldest IS 'when the oldest row that is left was sealed';
 COMMENT ON COLUMN anshim.status.keep_for IS 'how long rows are to be kept';
 COMMENT ON COLUMN anshim.status.overdue IS 'is the oldest row kept longer than that?';
+COMMENT ON COLUMN anshim.status.source IS 'how a visit log is read, and why so: see anshim.visit_source()';
 GRANT SELECT ON anshim.status TO PUBLIC;

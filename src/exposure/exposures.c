@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * exposures.c
- *	  anshim.exposures, anshim.exposure_paths and anshim.sources
+ *	  anshim.exposures, anshim.exposure_paths, anshim.sources and
+ *	  anshim.explain_exposures
  *
- * All three run a trace and differ in what they tell of it.
+ * All of them run a trace and differ in what they tell of it.
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -16,6 +17,7 @@
 
 #include "call.h"
 #include "compat.h"
+#include "stats.h"
 
 /* The arguments' places in the form without venue_type. */
 enum
@@ -45,6 +47,7 @@ static void return_paths(Call *call, Trace *trace);
 PG_FUNCTION_INFO_V1(anshim_exposures);
 PG_FUNCTION_INFO_V1(anshim_exposure_paths);
 PG_FUNCTION_INFO_V1(anshim_sources);
+PG_FUNCTION_INFO_V1(anshim_explain_exposures);
 
 /*
  * anshim.exposures(visits, cases, [venue_type,] during, ...)
@@ -101,7 +104,28 @@ anshim_sources(PG_FUNCTION_ARGS)
 }
 
 /*
- * Read the arguments that the three functions share, and run the trace.
+ * anshim.explain_exposures(visits, cases, [venue_type,] during, ...)
+ *		-> (level, source, subjects, pieces, stretches, rows_read, rows_moved,
+ *			statements, milliseconds)
+ */
+Datum
+anshim_explain_exposures(PG_FUNCTION_ARGS)
+{
+	Call		call;
+	Trace	   *trace;
+	char	   *source;
+
+	call_begin(&call, fcinfo, "explain_exposures", "cases", NARGS);
+	trace = run_trace(&call, false);
+	source = visit_log_source(trace->log);
+	trace_end(trace);
+	stats_explain(fcinfo, source);
+	call_end(&call);
+	return (Datum) 0;
+}
+
+/*
+ * Read the arguments that these functions share, and run the trace.
  */
 static Trace *
 run_trace(Call *call, bool backward)

@@ -14,6 +14,7 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
+#include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
 #include "compat.h"
@@ -47,6 +48,8 @@ stats_level(const LevelStats *level)
 		last->stretches += level->stretches;
 		last->venue_rows += level->venue_rows;
 		last->heap_fetches += level->heap_fetches;
+		last->moved_rows += level->moved_rows;
+		last->statements += level->statements;
 		last->reached += level->reached;
 		last->milliseconds += level->milliseconds;
 	}
@@ -78,4 +81,32 @@ anshim_last_trace(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/*
+ * The same of a trace that was run to be explained: what was read, rather than
+ * what was found.
+ */
+void
+stats_explain(FunctionCallInfo fcinfo, const char *source)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < nlevels; i++)
+	{
+		Datum		values[9];
+		bool		nulls[9] = {0};
+
+		values[0] = Int32GetDatum(i + 1);
+		values[1] = CStringGetTextDatum(source);
+		values[2] = Int64GetDatum(levels[i].infectors);
+		values[3] = Int64GetDatum(levels[i].pieces);
+		values[4] = Int64GetDatum(levels[i].stretches);
+		values[5] = Int64GetDatum(levels[i].subject_rows + levels[i].venue_rows);
+		values[6] = Int64GetDatum(levels[i].moved_rows);
+		values[7] = Int64GetDatum(levels[i].statements);
+		values[8] = Float8GetDatum(levels[i].milliseconds);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
 }

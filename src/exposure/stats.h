@@ -19,4 +19,7 @@ extern void stats_begin(void);
 /* One more level is done. */
 extern void stats_level(const LevelStats *level);
 
+/* Return the last trace's levels as rows of anshim.explain_exposures(). */
+extern void stats_explain(FunctionCallInfo fcinfo, const char *source);
+
 #endif							/* ANSHIM_STATS_H */

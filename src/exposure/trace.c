@@ -146,6 +146,8 @@ trace_run(Trace *trace)
 		stats.stretches = trace->nquestions;
 		stats.venue_rows = trace->source->counts.venue_rows - before.venue_rows;
 		stats.heap_fetches = trace->source->counts.heap_fetches - before.heap_fetches;
+		stats.moved_rows = trace->source->counts.moved_rows - before.moved_rows;
+		stats.statements = trace->source->counts.statements - before.statements;
 		stats.reached = trace->records.n - trace->first_record;
 		stats.milliseconds = INSTR_TIME_GET_MILLISEC(end);
 		stats_level(&stats);

@@ -138,6 +138,8 @@ typedef struct LevelStats
 	int64		stretches;
 	int64		venue_rows;
 	int64		heap_fetches;
+	int64		moved_rows;
+	int64		statements;
 	int64		reached;
 	double		milliseconds;
 } LevelStats;

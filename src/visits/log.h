@@ -86,4 +86,10 @@ typedef struct VisitLog
 extern VisitLog *visit_log_open(Oid relid, int64 from, int64 to);
 extern void visit_log_close(VisitLog *log);
 
+/*
+ * How the log's parts are read, and why so, in words: "B-trees: table (2); SQL:
+ * foreign table on server north (28)".
+ */
+extern char *visit_log_source(const VisitLog *log);
+
 #endif							/* ANSHIM_LOG_H */

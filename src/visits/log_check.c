@@ -147,7 +147,7 @@ check_not_null(Relation rel, AttrNumber attno)
 {
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), attno - 1);
 
-	/* a view's columns are never declared so; rows without a time do not count */
+	/* a view's columns never are; its rows without a time do not count */
 	if (attribute_not_null(RelationGetDescr(rel), attno) ||
 		rel->rd_rel->relkind == RELKIND_VIEW || rel->rd_rel->relkind == RELKIND_MATVIEW ||
 		rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE)

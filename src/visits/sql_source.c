@@ -191,8 +191,9 @@ reads_foreign_table(Relation rel)
 		foreach(entry, lfirst_node(PlannedStmt, lc)->rtable)
 			found |= lfirst_node(RangeTblEntry, entry)->relkind == RELKIND_FOREIGN_TABLE;
 	}
+	/* an unsaved plan has no owner */
 	if (cached)
-		ReleaseCachedPlan(cached, NULL)	/* an unsaved plan has no owner */;
+		ReleaseCachedPlan(cached, NULL);
 	SPI_finish();
 	return found;
 }

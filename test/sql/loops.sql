@@ -39,9 +39,12 @@ CREATE TABLE plain (LIKE visit);
 CREATE TABLE spot (venue bigint, location geometry);
 INSERT INTO visit SELECT i % 40, i % 11, '2021-03-01'::timestamptz + i * interval '7 min', '2021-03-01'::timestamptz + (i * 7 + 60) * interval '1 min'
 	FROM generate_series(1, 400) i;
+CREATE TABLE stored AS SELECT * FROM visit;
+CREATE VIEW seen AS SELECT * FROM stored;
+CREATE VIEW overlong AS SELECT subject, venue, entered_at, entered_at + interval '2 days' AS left_at FROM stored;
 DO $$
 BEGIN
-	PERFORM anshim.track_visits('visit');
+	PERFORM anshim.track_visits('visit'), anshim.track_visits('seen'), anshim.track_visits('overlong');
 	PERFORM anshim.create_visit_log('log', '[2021-01-01, 2021-01-03)', 'UTC');
 	PERFORM anshim.create_visit_log('whole');
 	PERFORM anshim.create_venues('place');
@@ -109,6 +112,9 @@ INSERT INTO call (undo, error, statement) VALUES
 (false, '', $$SELECT anshim.exposure_dot('visit', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)'), anshim.dot_escape('<a>')$$),
 (false, '', $$SELECT anshim.hops_dot(ARRAY[1], ARRAY['a'], ARRAY['b'], ARRAY['c'], ARRAY['2021-01-01'::timestamptz])$$),
 (false, '', $$SELECT anshim.last_trace()$$),
+(false, '', $$SELECT anshim.explain_exposures('seen', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)', degrees => 3)$$),
+(false, '23514', $$SELECT anshim.exposures('overlong', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)')$$),
+(false, '', $$SELECT anshim.visit_source('visit')$$),
 (false, '', $$SELECT anshim.infection_dose('1 h', 2.7, 0.54, 100, 1, 0.87, NULL, '0'), anshim.infection_risk('1 h', 2.7, 0.54, 100, 1, 0.87, NULL, '0')$$),
 (false, '22023', $$SELECT anshim.infection_risk('1 h', 2.7, 0.54, 0, 1, 0.87, NULL, '0')$$),
 (false, '', $$SELECT anshim.open_identity(anshim.seal_identity('kdca', '\x00', ''), ''), anshim.sealed_to(anshim.seal_identity('kdca', '\x00', ''))$$),

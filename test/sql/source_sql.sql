@@ -97,6 +97,17 @@ SELECT anshim.track_visits('far', subject => 'number', venue => 'place');
 SELECT count(*) > 10 AS reached FROM anshim.exposures('far', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', degrees => 2);
 SELECT level, subject_rows > 0 AS subjects, venue_rows > 0 AS venues, heap_fetches FROM anshim.last_trace();
 
+SELECT level, source, subjects, rows_read >= rows_moved AS moved_were_read, rows_moved > 0 AS moved, statements
+FROM anshim.explain_exposures('far', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', degrees => 2);
+SELECT anshim.track_visits('days', subject => 'number', venue => 'place'), anshim.track_visits('seen', subject => 'number', venue => 'place'),
+	anshim.track_visits('kept', subject => 'number', venue => 'place'), anshim.track_visits('visit', subject => 'number', venue => 'place');
+SELECT log, source, rows_moved > 0 AS moved, statements
+FROM unnest('{days,seen,kept,visit}'::regclass[]) AS log,
+	anshim.explain_exposures(log, ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)');
+SELECT source FROM anshim.explain_exposures('days', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-02)');
+SELECT target, source FROM anshim.status WHERE tracked ORDER BY target::text COLLATE "C";
+SELECT relname, anshim.visit_source(oid) FROM pg_class WHERE relname IN ('day_two', 'stored_number_entered_at_idx');
+
 -- Neither a CHECK nor indexes are asked of what can have none; a partitioned
 -- table's local parts have both.
 SELECT conrelid::regclass, conname FROM pg_constraint

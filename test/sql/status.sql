@@ -26,6 +26,7 @@ SELECT anshim.create_visit_log('paired', '[2021-03-01, 2021-03-03)');
 -- Nothing in them yet
 SELECT target, tracked, chained, rows, unsealed, last_seal, log_size, last_checkpoint, last_verification, oldest, keep_for, overdue
 FROM anshim.status ORDER BY target::text COLLATE "C";
+SELECT target, source FROM anshim.status ORDER BY target::text COLLATE "C";
 
 -- Rows, over two strands and two partitions
 INSERT INTO note SELECT 'note ' || i FROM generate_series(1, 300) i;
