@@ -102,6 +102,7 @@ OBJS = \
 	src/visits/log_source.o \
 	src/visits/log_stay.o \
 	src/visits/memory.o \
+	src/visits/servers.o \
 	src/visits/sql_source.o \
 	src/visits/visibility.o \
 	src/visits/track.o
@@ -164,4 +165,7 @@ $(rooms):
 $(foreach obj,$(OBJS),$(eval $(obj:.o=.bc): $(obj)))
 
 src/anshim.o: $(srcdir)/anshim.control
+
+# PostgreSQL 15 declares tree walkers without their arguments.
+src/visits/servers.o: override CFLAGS += -Wno-strict-prototypes
 $(shlib): $(srcdir)/pgxs.mk

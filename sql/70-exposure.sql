@@ -16,11 +16,20 @@
 --| must not be subject to row-level security there; see `anshim.track_visits`.
 --| What is read is what the statement's snapshot shows.
 --|
+--| Logs that lie on other servers, whole or in part: a server that cannot be
+--| reached is an error that names it, and so is one that fails in the middle;
+--| there is no half an answer. With `skip_unreachable => true` each server is
+--| tried first, and what lies on those that cannot be reached is left out, with
+--| a WARNING for each. A view that reads from such a server is left out whole.
+--| One that fails later on, in the middle of the trace, is an error then, too.
+--| It cannot be used in a parallel query.
+--|
 --| Errors that all share: 55000 for a table that is not tracked, or no longer
 --| as it was; 42501 for missing rights; 42804 for keys of other types than the
 --| log's; 22004 for a null argument, or a null among the cases; 22023 for an
 --| empty `during`, a length that is negative or has months, or a number out of
---| its range; 53400 where the trace needs more than `anshim.max_memory`.
+--| its range; 53400 where the trace needs more than `anshim.max_memory`; 23514
+--| for a visit from elsewhere that lasts longer than `max_stay`.
 
 --| ## anshim.contacts
 --| Every encounter with one case: a row for each visit of somebody else that
@@ -47,14 +56,15 @@ CREATE FUNCTION anshim.contacts(
 	linger interval DEFAULT '0',
 	min_overlap interval DEFAULT '0',
 	linger_ratio double precision DEFAULT NULL,
-	accumulate interval DEFAULT NULL)
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	subject anyelement, venue anyelement, case_venue anyelement,
 	started_at timestamptz, ended_at timestamptz,
 	together interval, distance double precision)
 AS 'MODULE_PATHNAME', 'anshim_contacts'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
-COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, tstzrange, double precision, interval, interval, double precision, interval)
+COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, tstzrange, double precision, interval, interval, double precision, interval, boolean)
 IS 'Every encounter with one case, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.contacts(
@@ -63,14 +73,15 @@ CREATE FUNCTION anshim.contacts(
 	linger interval DEFAULT '0',
 	min_overlap interval DEFAULT '0',
 	linger_ratio double precision DEFAULT NULL,
-	accumulate interval DEFAULT NULL)
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	subject anyelement, venue anycompatible, case_venue anycompatible,
 	started_at timestamptz, ended_at timestamptz,
 	together interval, distance double precision)
 AS 'MODULE_PATHNAME', 'anshim_contacts'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
-COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, anycompatible, tstzrange, double precision, interval, interval, double precision, interval)
+COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, anycompatible, tstzrange, double precision, interval, interval, double precision, interval, boolean)
 IS 'Every encounter with one case, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.exposures
@@ -105,13 +116,14 @@ CREATE FUNCTION anshim.exposures(
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
 	linger_ratio double precision DEFAULT NULL,
-	accumulate interval DEFAULT NULL)
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	subject anyelement, degree integer, exposed_at timestamptz,
 	via anyelement, venue anyelement)
 AS 'MODULE_PATHNAME', 'anshim_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
+COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
 IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.exposures(
@@ -125,13 +137,14 @@ CREATE FUNCTION anshim.exposures(
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
 	linger_ratio double precision DEFAULT NULL,
-	accumulate interval DEFAULT NULL)
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	subject anyelement, degree integer, exposed_at timestamptz,
 	via anyelement, venue anycompatible)
 AS 'MODULE_PATHNAME', 'anshim_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
+COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
 IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.exposure_paths
@@ -151,13 +164,14 @@ CREATE FUNCTION anshim.exposure_paths(
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
 	linger_ratio double precision DEFAULT NULL,
-	accumulate interval DEFAULT NULL)
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	subject anyelement, step integer, infector anyelement, infected anyelement,
 	venue anyelement, exposed_at timestamptz)
 AS 'MODULE_PATHNAME', 'anshim_exposure_paths'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
+COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
 IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.exposure_paths(
@@ -171,13 +185,14 @@ CREATE FUNCTION anshim.exposure_paths(
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
 	linger_ratio double precision DEFAULT NULL,
-	accumulate interval DEFAULT NULL)
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	subject anyelement, step integer, infector anyelement, infected anyelement,
 	venue anycompatible, exposed_at timestamptz)
 AS 'MODULE_PATHNAME', 'anshim_exposure_paths'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
+COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
 IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.sources
@@ -199,13 +214,14 @@ CREATE FUNCTION anshim.sources(
 	since timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
 	linger_ratio double precision DEFAULT NULL,
-	accumulate interval DEFAULT NULL)
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	subject anyelement, degree integer, shed_until timestamptz,
 	via anyelement, venue anyelement)
 AS 'MODULE_PATHNAME', 'anshim_sources'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.sources(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
+COMMENT ON FUNCTION anshim.sources(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
 IS 'Who could have infected the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.sources(
@@ -219,13 +235,14 @@ CREATE FUNCTION anshim.sources(
 	since timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
 	linger_ratio double precision DEFAULT NULL,
-	accumulate interval DEFAULT NULL)
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	subject anyelement, degree integer, shed_until timestamptz,
 	via anyelement, venue anycompatible)
 AS 'MODULE_PATHNAME', 'anshim_sources'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
-COMMENT ON FUNCTION anshim.sources(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
+COMMENT ON FUNCTION anshim.sources(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
 IS 'Who could have infected the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.hotspots
@@ -239,13 +256,14 @@ CREATE FUNCTION anshim.hotspots(
 	min_cases integer DEFAULT 2,
 	linger interval DEFAULT '0',
 	case_periods tstzrange[] DEFAULT NULL,
-	linger_ratio double precision DEFAULT NULL)
+	linger_ratio double precision DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	venue anyelement, started_at timestamptz, ended_at timestamptz,
 	case_count integer, visitor_count integer)
 AS 'MODULE_PATHNAME', 'anshim_hotspots'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
-COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, tstzrange, integer, interval, tstzrange[], double precision)
+COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, tstzrange, integer, interval, tstzrange[], double precision, boolean)
 IS 'Where and when several cases'' air met, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.hotspots(
@@ -253,13 +271,14 @@ CREATE FUNCTION anshim.hotspots(
 	min_cases integer DEFAULT 2,
 	linger interval DEFAULT '0',
 	case_periods tstzrange[] DEFAULT NULL,
-	linger_ratio double precision DEFAULT NULL)
+	linger_ratio double precision DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	venue anycompatible, started_at timestamptz, ended_at timestamptz,
 	case_count integer, visitor_count integer)
 AS 'MODULE_PATHNAME', 'anshim_hotspots'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
-COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, anycompatible, tstzrange, integer, interval, tstzrange[], double precision)
+COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, anycompatible, tstzrange, integer, interval, tstzrange[], double precision, boolean)
 IS 'Where and when several cases'' air met, in a log whose venues are of venue_type''s type.';
 
 --| ## anshim.last_trace

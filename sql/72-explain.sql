@@ -30,13 +30,14 @@ CREATE FUNCTION anshim.explain_exposures(
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
 	linger_ratio double precision DEFAULT NULL,
-	accumulate interval DEFAULT NULL)
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	level integer, source text, subjects bigint, pieces bigint, stretches bigint,
 	rows_read bigint, rows_moved bigint, statements bigint, milliseconds double precision)
 AS 'MODULE_PATHNAME', 'anshim_explain_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 5;
-COMMENT ON FUNCTION anshim.explain_exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
+COMMENT ON FUNCTION anshim.explain_exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
 IS 'How a trace reads its log, level by level, in a log whose subjects and venues share a type.';
 
 CREATE FUNCTION anshim.explain_exposures(
@@ -50,11 +51,12 @@ CREATE FUNCTION anshim.explain_exposures(
 	until timestamptz DEFAULT NULL,
 	case_periods tstzrange[] DEFAULT NULL,
 	linger_ratio double precision DEFAULT NULL,
-	accumulate interval DEFAULT NULL)
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
 RETURNS TABLE (
 	level integer, source text, subjects bigint, pieces bigint, stretches bigint,
 	rows_read bigint, rows_moved bigint, statements bigint, milliseconds double precision)
 AS 'MODULE_PATHNAME', 'anshim_explain_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 5;
-COMMENT ON FUNCTION anshim.explain_exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval)
+COMMENT ON FUNCTION anshim.explain_exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
 IS 'How a trace reads its log, level by level, in a log whose venues are of venue_type''s type.';

@@ -151,9 +151,10 @@ call_accumulate(const Call *call, int place, TraceRules *rules)
 }
 
 VisitLog *
-call_open_log(const Call *call, Span span)
+call_open_log(const Call *call, Span span, int place_skip)
 {
-	VisitLog   *log = visit_log_open(call->relid, span.from, span.to);
+	bool		skip = DatumGetBool(call_argument(call, place_skip, "skip_unreachable"));
+	VisitLog   *log = visit_log_open(call->relid, span.from, span.to, skip);
 
 	if (ident_base_type(call->subject_type) != log->subject.typid ||
 		ident_base_type(call->venue_type) != log->venue.typid)

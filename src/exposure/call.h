@@ -57,9 +57,11 @@ extern void call_accumulate(const Call *call, int place, TraceRules *rules);
 
 /*
  * Open the log for a trace that concerns visits in this span, and check that
- * its keys have the types of the call.  Errors: visit_log_open()'s, and 42804.
+ * its keys have the types of the call.  At place_skip the call says whether
+ * servers that cannot be reached are to be left out.  Errors:
+ * visit_log_open()'s, and 42804.
  */
-extern VisitLog *call_open_log(const Call *call, Span span);
+extern VisitLog *call_open_log(const Call *call, Span span, int place_skip);
 
 /*
  * Add the cases of the call's second argument, an array, to the trace, each

@@ -28,6 +28,7 @@ enum
 	ARG_MIN_OVERLAP,
 	ARG_LINGER_RATIO,
 	ARG_ACCUMULATE,
+	ARG_SKIP_UNREACHABLE,
 	NARGS
 };
 
@@ -124,7 +125,7 @@ begin_trace(Contacts *contacts)
 	call_accumulate(call, ARG_ACCUMULATE, &rules);
 	rules.horizon = visits.to;
 	visits.to = trace_last_visit(&rules);
-	log = call_open_log(call, visits);
+	log = call_open_log(call, visits, ARG_SKIP_UNREACHABLE);
 	contacts->trace = trace_begin(log, &rules);
 	contacts->subject = ident_from_datum(&log->subject, subject);
 }

@@ -32,6 +32,7 @@ enum
 	ARG_CASE_PERIODS,
 	ARG_LINGER_RATIO,
 	ARG_ACCUMULATE,
+	ARG_SKIP_UNREACHABLE,
 	NARGS
 };
 
@@ -166,7 +167,7 @@ run_trace(Call *call, bool backward)
 	if (!backward)
 		visits.to = trace_last_visit(&rules);
 
-	trace = trace_begin(call_open_log(call, visits), &rules);
+	trace = trace_begin(call_open_log(call, visits, ARG_SKIP_UNREACHABLE), &rules);
 	call_add_cases(call, trace, during, ARG_CASE_PERIODS);
 	trace_run(trace);
 	return trace;

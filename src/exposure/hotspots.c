@@ -26,6 +26,7 @@ enum
 	ARG_LINGER,
 	ARG_CASE_PERIODS,
 	ARG_LINGER_RATIO,
+	ARG_SKIP_UNREACHABLE,
 	NARGS
 };
 
@@ -136,7 +137,7 @@ begin_trace(Hotspots *hotspots)
 	rules.need = 1;
 	rules.horizon = TIME_MAX;
 	visits.to = time_add(during.to, rules.linger);
-	hotspots->trace = trace_begin(call_open_log(call, visits), &rules);
+	hotspots->trace = trace_begin(call_open_log(call, visits, ARG_SKIP_UNREACHABLE), &rules);
 	call_add_cases(call, hotspots->trace, during, ARG_CASE_PERIODS);
 }
 

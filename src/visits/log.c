@@ -40,6 +40,7 @@
 
 #include "compat.h"
 #include "log_check.h"
+#include "servers.h"
 
 static bool
 can_select(Oid relid, const LogColumns *columns)
@@ -255,7 +256,7 @@ resolve_venues(VisitLog *log, const LogRecord *record)
 }
 
 VisitLog *
-visit_log_open(Oid relid, int64 from, int64 to)
+visit_log_open(Oid relid, int64 from, int64 to, bool skip_unreachable)
 {
 	VisitLog   *log = palloc0_object(VisitLog);
 	Relation	rel = log_table_open(relid, AccessShareLock);
@@ -286,6 +287,8 @@ visit_log_open(Oid relid, int64 from, int64 to)
 	if (pg_sub_s64_overflow(from, record.max_stay, &from))
 		from = PG_INT64_MIN;
 	parts = log_parts_open(rel, &record, from, to);
+	if (skip_unreachable)
+		parts = without_unreachable(parts, RelationGetRelationName(rel));
 	log->parts = palloc0_array(LogPart, Max(list_length(parts), 1));
 	log->nparts = list_length(parts);
 	foreach(lc, parts)

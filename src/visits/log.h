@@ -83,7 +83,7 @@ typedef struct VisitLog
  * snapshot; 42501 for missing rights or row-level security; each with the
  * call that mends it.
  */
-extern VisitLog *visit_log_open(Oid relid, int64 from, int64 to);
+extern VisitLog *visit_log_open(Oid relid, int64 from, int64 to, bool skip_unreachable);
 extern void visit_log_close(VisitLog *log);
 
 /*

@@ -63,6 +63,7 @@
 
 #include "compat.h"
 #include "log_check.h"
+#include "servers.h"
 #include "sql_source.h"
 
 /* Ranges that go into one statement. */
@@ -169,42 +170,12 @@ compare_rows(const SqlRow *a, const SqlRow *b, const Asking *asking)
  * Which form a part needs
  */
 
-/* Would the plan of a query of this relation read a foreign table? */
-static bool
-reads_foreign_table(Relation rel)
-{
-	char	   *query = psprintf("SELECT FROM %s", relation_sql_name(rel));
-	bool		found = false;
-	SPIPlanPtr	plan;
-	CachedPlan *cached;
-	ListCell   *lc;
-
-	SPI_connect();
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	cached = SPI_plan_get_cached_plan(plan);
-	foreach(lc, cached ? cached->stmt_list : NIL)
-	{
-		ListCell   *entry;
-
-		foreach(entry, lfirst_node(PlannedStmt, lc)->rtable)
-			found |= lfirst_node(RangeTblEntry, entry)->relkind == RELKIND_FOREIGN_TABLE;
-	}
-	/* an unsaved plan has no owner */
-	if (cached)
-		ReleaseCachedPlan(cached, NULL);
-	SPI_finish();
-	return found;
-}
-
 static bool
 is_remote(Relation rel)
 {
 	switch (rel->rd_rel->relkind)
 	{
 		case RELKIND_FOREIGN_TABLE:
-			return true;
 		case RELKIND_VIEW:
 			return reads_foreign_table(rel);
 		case RELKIND_RELATION:
@@ -440,6 +411,7 @@ ask(Asking *asking)
 	StringInfoData sql;
 	SPIPlanPtr	plan;
 	Portal		portal;
+	ErrorContextCallback callback;
 
 	initStringInfo(&sql);
 	for (int i = 0; i < source->nparts; i++)
@@ -455,10 +427,12 @@ ask(Asking *asking)
 	if (n == 0)
 		return;
 
+	servers_begin(&callback);
 	plan = SPI_prepare_cursor(sql.data, n, types, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
 	portal = SPI_cursor_open(NULL, plan, values, NULL, true);
+	servers_name(portal);
 	source->counts->statements++;
 	do
 	{
@@ -469,6 +443,7 @@ ask(Asking *asking)
 	} while (SPI_processed > 0);
 	SPI_cursor_close(portal);
 	SPI_freeplan(plan);
+	servers_end(&callback);
 }
 
 /*

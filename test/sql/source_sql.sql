@@ -144,3 +144,21 @@ EXCEPTION WHEN sqlclient_unable_to_establish_sqlconnection THEN
 	RAISE NOTICE 'class 08; names it: %', SQLERRM ~ 'server "other"';
 END
 $$;
+
+-- Left out, as far as it is asked for: a subtransaction is needed for that, which
+-- a parallel query cannot have; null is neither true nor false.
+\set VERBOSITY default
+SET client_min_messages = error;
+SELECT count(*) FROM anshim.exposures('far', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', skip_unreachable => true);
+CREATE VIEW here AS SELECT * FROM day_one UNION ALL SELECT * FROM day_three;
+SELECT anshim.track_visits('here', subject => 'number', venue => 'place');
+SELECT count(d) > 10 AS reached, count(*) FILTER (WHERE d IS DISTINCT FROM h) AS differ
+FROM anshim.exposures('days', ARRAY[3::bigint, 4, 5, 6], '[2021-01-01, 2021-01-06)', degrees => 2, skip_unreachable => true) AS d
+FULL JOIN anshim.exposures('here', ARRAY[3::bigint, 4, 5, 6], '[2021-01-01, 2021-01-06)', degrees => 2) AS h USING (subject);
+RESET client_min_messages;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SELECT * FROM (SELECT count(*) FROM kept) AS k,
+	anshim.exposures('far', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', skip_unreachable => true);
+SELECT * FROM anshim.exposures('far', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', skip_unreachable => NULL);

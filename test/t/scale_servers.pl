@@ -154,22 +154,103 @@ $others[0]->safe_psql('postgres', 'DROP VIEW visit; CREATE VIEW visit AS SELECT 
 ($status, undef, $error) = $here->psql('postgres', 'SELECT ' . call('visit'));
 isnt($status, 0, 'a table that is not what it was is an error');
 like($error, qr/entered_at/, 'which names what is missing');
+like($error, qr/CONTEXT:.*foreign table "visit_north" on server "north"/s, 'and where');
 $others[0]->safe_psql('postgres', 'DROP VIEW visit; ALTER TABLE visit_kept RENAME TO visit');
 is( $here->safe_psql('postgres', 'SELECT ' . call('visit')),
 	$here->safe_psql('postgres', 'SELECT ' . call('whole')),
 	'mended, it answers again');
 
+# One that fails in the middle, when it is asked for the second time: nothing is
+# answered, and the error tells where, for the tables have the same name there.
+$others[0]->safe_psql('postgres', <<'SQL');
+CREATE SEQUENCE asked;
+CREATE FUNCTION fail() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	IF nextval('public.asked') > 1 THEN
+		PERFORM pg_terminate_backend(pg_backend_pid());
+	END IF;
+	RETURN true;
+END
+$$;
+ALTER TABLE visit RENAME TO visit_kept;
+CREATE VIEW visit AS SELECT v.* FROM visit_kept AS v, (SELECT fail() OFFSET 0) AS f;
+SQL
+for my $skip (qw(false true))
+{
+	$others[0]->safe_psql('postgres', q{SELECT setval('asked', 1, false)});
+	($status, my $answer, $error) = $here->psql('postgres',
+		"SELECT count(*) FROM anshim.exposures('visit', ARRAY[1, 2]::bigint[], '[2021-01-01, 2021-01-05)', degrees => 3, skip_unreachable => $skip)");
+	isnt($status, 0, "a server that is lost in the middle is an error, skip_unreachable => $skip");
+	is($answer, '', 'nothing is half-answered');
+	like($error, qr/terminating connection|closed the connection/, 'the error tells what happened');
+	like($error, qr/HINT:[^\n]*skip_unreachable/, 'what to do');
+	like($error, qr/CONTEXT:.*foreign table "visit_north" on server "north"/s, 'and where');
+	unlike($error, qr/server "south"/, 'and accuses no other');
+}
+$others[0]->safe_psql('postgres', 'DROP VIEW visit; ALTER TABLE visit_kept RENAME TO visit');
+
 #
 # A server that is gone
 #
+
+my $whole_of_north = $here->safe_psql('postgres', 'SELECT ' . call('visit'));
+is($whole_of_north, $here->safe_psql('postgres', 'SELECT ' . call('whole')), 'all is well again');
 
 $others[1]->stop('immediate');
 ($status, undef, $error) = $here->psql('postgres', 'SELECT ' . call('visit'));
 isnt($status, 0, 'without one server there is no answer');
 like($error, qr/could not connect to server "south"/, 'and the error names it');
+like($error, qr/HINT:[^\n]*skip_unreachable/, 'and tells what can be done');
 
 # Days that lie here alone need no other server.
 is( $here->safe_psql('postgres', q{SELECT count(*) > 0 FROM anshim.exposures('visit', (SELECT array_agg(DISTINCT subject) FROM whole WHERE subject < 50), '[2021-01-04 12:00, 2021-01-05)')}),
 	't', 'days that lie here do not ask who is gone');
+
+# What there is, and a warning: the answer is that of a log without the rows that
+# lie in the south.
+$here->safe_psql('postgres', <<'SQL');
+CREATE TABLE without_south (LIKE whole);
+DO $$
+BEGIN
+	INSERT INTO without_south
+	SELECT * FROM whole
+	WHERE entered_at >= '2021-01-03' OR satisfies_hash_partition('visit_old'::regclass, 2, 0, venue);
+END
+$$;
+SELECT anshim.track_visits('without_south');
+SQL
+my $args = q{'[2021-01-01, 2021-01-05)', linger => '10 minutes', skip_unreachable => true};
+for my $function (
+	"anshim.exposures(LOG, ARRAY[1, 2]::bigint[], $args, degrees => 3)",
+	"anshim.exposure_paths(LOG, ARRAY[1, 2]::bigint[], $args, degrees => 3)",
+	"anshim.sources(LOG, ARRAY[1, 2]::bigint[], $args, degrees => 2)",
+	"anshim.hotspots(LOG, ARRAY[1, 2, 3, 4, 5, 6]::bigint[], $args)",
+	"anshim.contacts(LOG, 1::bigint, $args)")
+{
+	my $query = "SELECT count(*) || ' ' || md5(string_agg(e::text, '|' ORDER BY e::text)) FROM $function AS e";
+	my ($name) = $function =~ /anshim\.(\w+)/;
+
+	($status, my $found, $error) = $here->psql('postgres', $query =~ s/LOG/'visit'/r);
+	is($status, 0, "$name goes without a server that is gone, if told so");
+	is($found, $here->safe_psql('postgres', $query =~ s/LOG/'without_south'/r), 'and finds what there is');
+	is(() = $error =~ /WARNING:/g, 1, 'it warns once');
+	like($error, qr/WARNING: [^\n]*server "south" cannot be reached: what visit log "visit" has there is left out/, 'of that server');
+}
+is( $here->safe_psql('postgres', "SELECT DISTINCT source FROM anshim.explain_exposures('visit', ARRAY[1, 2]::bigint[], $args, degrees => 3)"),
+	'B-trees: table (1); SQL: foreign table on server north (1)', 'what was read is told');
+is( $here->safe_psql('postgres', "BEGIN; SAVEPOINT a; SELECT count(*) > 0 FROM anshim.exposures('visit', ARRAY[1, 2]::bigint[], $args); SELECT count(*) > 0 FROM visit_north; COMMIT"),
+	"t\nt", 'the transaction goes on, on the other server as well');
+
+# What is no loss of a server is no reason to leave it out.
+$others[0]->safe_psql('postgres', 'ALTER TABLE visit RENAME COLUMN entered_at TO came');
+($status, undef, $error) = $here->psql('postgres', "SELECT FROM anshim.exposures('visit', ARRAY[1, 2]::bigint[], $args)");
+isnt($status, 0, 'a table that has changed is an error all the same');
+like($error, qr/entered_at.*foreign table "visit_north" on server "north"/s, 'which tells where');
+
+# A view that reads from there is left out whole.
+$here->safe_psql('postgres', q{CREATE VIEW seen AS SELECT * FROM visit_south UNION ALL SELECT * FROM visit_today; SELECT anshim.track_visits('seen')});
+($status, my $found, $error) = $here->psql('postgres', "SELECT count(*) FROM anshim.exposures('seen', ARRAY[1, 2]::bigint[], $args)");
+is("$status $found", '0 0', 'a view is left out whole');
+like($error, qr/WARNING: [^\n]*view "seen" is left out.*could not connect to server "south"/s, 'with a warning that names the server');
 
 done_testing();
