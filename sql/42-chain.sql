@@ -160,7 +160,7 @@ COMMENT ON FUNCTION anshim.refuse_change() IS 'refuses to change or remove rows;
 --| does not see it at all. `origin` names the chain's log in checkpoints, such as `'health.example/visits'`, and cannot be changed later.
 --|
 --| Links cover all columns but generated ones. Refused are columns whose binary form is not the same after a dump and a restore: `regclass` and the
---| like, composite types, arrays of types that are not PostgreSQL's own; and temporary, unlogged and foreign tables, and inheritance.
+--| like, composite types, arrays of types that are not PostgreSQL's own; and temporary, unlogged, typed and foreign tables, and inheritance.
 --|
 --| Called again, it brings everything up to date: what has been dropped is made again, and triggers that are off are switched on. Only what has
 --| changed while event triggers were off needs that. What it finds is recorded as an event.
@@ -195,8 +195,8 @@ AS 'MODULE_PATHNAME', 'anshim_chain_refuse_rewrite' LANGUAGE C VOLATILE PARALLEL
 COMMENT ON FUNCTION anshim.chain_refuse_rewrite() IS 'refuse to change the values that links cover';
 
 CREATE EVENT TRIGGER anshim_chain_follow ON ddl_command_end
-WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE SCHEMA', 'ALTER SCHEMA', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER EXTENSION',
-	'CREATE TRIGGER', 'ALTER TRIGGER')
+WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'ALTER INDEX', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW',
+	'CREATE SCHEMA', 'ALTER SCHEMA', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER EXTENSION', 'CREATE TRIGGER', 'ALTER TRIGGER')
 EXECUTE FUNCTION anshim.chain_follow();
 COMMENT ON EVENT TRIGGER anshim_chain_follow IS 'what is recorded of chained tables follows them';
 

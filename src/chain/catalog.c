@@ -177,9 +177,9 @@ chain_records_exist(void)
 	return found;
 }
 
-/* There are no more chains than tables: few enough to look at all. */
-List *
-chain_records_living(void)
+/* There are few enough, hardly more than tables, to look at all. */
+static List *
+chain_records(bool ended)
 {
 	Oid			relid = chain_table();
 	List	   *records = NIL;
@@ -193,7 +193,7 @@ chain_records_living(void)
 	scan = systable_beginscan(table, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		if (heap_attisnull(tuple, CHAIN_ENDED_AT, RelationGetDescr(table)))
+		if (ended || heap_attisnull(tuple, CHAIN_ENDED_AT, RelationGetDescr(table)))
 		{
 			ChainRecord *record = palloc_object(ChainRecord);
 
@@ -204,6 +204,23 @@ chain_records_living(void)
 	systable_endscan(scan);
 	table_close(table, AccessShareLock);
 	return records;
+}
+
+List *
+chain_records_living(void)
+{
+	return chain_records(false);
+}
+
+bool
+chain_origin_exists(const char *origin)
+{
+	ListCell   *lc;
+
+	foreach(lc, chain_records(true))
+		if (strcmp(((ChainRecord *) lfirst(lc))->origin, origin) == 0)
+		return true;
+	return false;
 }
 
 bool

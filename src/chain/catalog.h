@@ -35,6 +35,9 @@ extern bool chain_record_find(const char *schema_name, const char *table_name,
 							  ChainRecord *record);
 extern List *chain_records_living(void);
 
+/* Is this the origin of a chain, living or not? */
+extern bool chain_origin_exists(const char *origin);
+
 /* Is there any?  The quickest of answers for those who follow all commands. */
 extern bool chain_records_exist(void);
 

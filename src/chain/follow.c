@@ -47,7 +47,8 @@ chain_of(Oid relid, Oid *target, ChainRecord *record)
 {
 	char		relkind = get_rel_relkind(relid);
 
-	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
+		relkind != RELKIND_FOREIGN_TABLE)
 		return false;
 	*target = target_of(relid);
 	return chain_record_find(get_namespace_name(get_rel_namespace(*target)),
@@ -270,7 +271,10 @@ follow_table(Oid relid, const Node *parsetree)
 	Relation	rel;
 
 	if (!chain_of(relid, &target, &record))
+	{
+		target_check_relatives(relid);
 		return;
+	}
 	rel = relation_open(relid, AccessShareLock);
 	if (relid == target)
 		target_check(rel);

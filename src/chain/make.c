@@ -219,9 +219,22 @@ chained_event(const ChainRecord *record, const Filling *filling)
 	detail_event(&record->id, EVENT_CHAINED, &detail);
 }
 
+/* Checkpoints of two logs must not be taken for those of one. */
+static void
+check_origin_is_free(const char *origin)
+{
+	if (chain_origin_exists(origin))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("origin \"%s\" is that of another chain", origin),
+				 errhint("Choose another one: those of chains that have ended are not used again.")));
+}
+
 static void
 record_chain(ChainRecord *record, Relation rel, const char *origin)
 {
+	if (origin != NULL)
+		check_origin_is_free(origin);
 	record->id = *DatumGetUUIDP(DirectFunctionCall1(gen_random_uuid, (Datum) 0));
 	namestrcpy(&record->schema_name, get_namespace_name(RelationGetNamespace(rel)));
 	namestrcpy(&record->table_name, RelationGetRelationName(rel));
@@ -292,6 +305,7 @@ update_chain(const ChainRecord *record, Oid target, const char *origin)
 	check_leaves(target);
 	upkeep_layouts(record, target);
 	upkeep_partitions(record, target);
+	upkeep_guards(record, target, NULL);
 	upkeep_triggers(record, target);
 	upkeep_guards(record, target, NULL);
 	upkeep_types(record);

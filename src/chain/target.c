@@ -11,13 +11,18 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "catalog/catalog.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -95,11 +100,23 @@ check_inheritance(Relation rel)
 				 errhint("Use a partitioned table instead.")));
 }
 
+/* The type's columns are changed without this table's being named. */
+static void
+check_not_typed(Relation rel)
+{
+	if (OidIsValid(rel->rd_rel->reloftype))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("typed table \"%s\" cannot be chained", RelationGetRelationName(rel)),
+				 errhint("ALTER TABLE %s NOT OF;", table_sql_name(rel))));
+}
+
 void
 target_check(Relation rel)
 {
 	check_owner_is_a_user(rel);
 	check_inheritance(rel);
+	check_not_typed(rel);
 	if (rel->rd_rel->relkind == RELKIND_RELATION)
 		target_check_leaf(rel);
 }
@@ -120,6 +137,71 @@ target_check_leaf(Relation leaf)
 				 errmsg("table \"%s\" cannot be chained", RelationGetRelationName(leaf)),
 				 errdetail("It does not use the heap access method."),
 				 errhint("Copy its rows into a table made with USING heap.")));
+}
+
+/*
+ * Others
+ */
+
+static bool
+is_chained(Oid relid)
+{
+	ChainRecord record;
+
+	return chain_record_find(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid),
+							 &record);
+}
+
+static void
+check_parents(Oid relid)
+{
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid			parent = ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent;
+
+		if (is_chained(parent))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("no table can inherit from chained table \"%s\"",
+							get_rel_name(parent)),
+					 errdetail("Queries of that would show its rows, which have no links."),
+					 errhint("Use a partitioned table instead, or a view.")));
+	}
+	systable_endscan(scan);
+	table_close(inherits, AccessShareLock);
+}
+
+static void
+check_partitions(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (lfirst_oid(lc) != relid && is_chained(lfirst_oid(lc)))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("chained table \"%s\" cannot become a partition",
+							get_rel_name(lfirst_oid(lc))),
+					 errhint("End its chain with anshim.unchain() first, then chain the partitioned table.")));
+	}
+}
+
+void
+target_check_relatives(Oid relid)
+{
+	check_parents(relid);
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		check_partitions(relid);
 }
 
 /*

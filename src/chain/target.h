@@ -23,6 +23,9 @@ extern void target_check(Relation rel);
 /* Where its rows lie: itself, or a partition. */
 extern void target_check_leaf(Relation leaf);
 
+/* One that is not: it must neither inherit from a chained one nor contain it. */
+extern void target_check_relatives(Oid relid);
+
 /* Its columns: what links cover, and the column `link` if there is one. */
 extern void target_check_columns(Relation rel);
 

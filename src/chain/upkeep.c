@@ -19,6 +19,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -121,31 +122,46 @@ same_layout(const Layout *a, const Layout *b)
 }
 
 /*
- * Rows of these layouts must still be readable.  Within a strand layouts
- * never go back, so its ends show which there may be.
+ * Which layouts may rows of the leaf have?  Within a strand they never go
+ * back, so its ends tell.
  */
+static void
+mark_layouts(const Chain *chain, const ChainLeaf *leaf, Snapshot snapshot, bool *in_use)
+{
+	int			ntails;
+	StrandTail *tails;
+
+	if (leaf->position == NULL)
+	{
+		/* Nothing tells. */
+		if (has_rows(RelationGetRelid(leaf->heap)))
+			memset(in_use, true, chain->nlayouts);
+		return;
+	}
+	tails = strand_tails(chain, leaf, snapshot, &ntails);
+	for (int i = 0; i < chain->nlayouts; i++)
+		for (int j = 0; j < ntails; j++)
+			if (chain->layouts[i].number >= tails[j].first_layout &&
+				chain->layouts[i].number <= tails[j].last.layout)
+				in_use[i] = true;
+}
+
+/* Rows that are linked must still be readable. */
 static void
 check_layouts_in_use(Oid target, Relation rel)
 {
 	Chain	   *chain = chain_open(target, AccessShareLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	bool	   *in_use = palloc0_array(bool, chain->nlayouts);
 
 	for (int i = 0; i < chain->nleaves; i++)
 	{
-		int			ntails;
-		StrandTail *tails;
-
 		CHECK_FOR_INTERRUPTS();
-		tails = strand_tails(chain, &chain->leaves[i], snapshot, &ntails);
-		for (int j = 0; j < chain->nlayouts; j++)
-			for (int k = 0; k < ntails; k++)
-				if (chain->layouts[j].number >= tails[k].first_layout &&
-					chain->layouts[j].number <= tails[k].last.layout)
-				{
-					target_check_layout(rel, &chain->layouts[j]);
-					break;
-				}
+		mark_layouts(chain, &chain->leaves[i], snapshot, in_use);
 	}
+	for (int i = 0; i < chain->nlayouts; i++)
+		if (in_use[i] && chain->layouts[i].number != EVENT_LAYOUT)
+			target_check_layout(rel, &chain->layouts[i]);
 	UnregisterSnapshot(snapshot);
 	chain_close(chain);
 }
@@ -335,6 +351,19 @@ forget_if_gone(const PartitionRecord *record, List *leaves)
 								   NameStr(record->table_name));
 }
 
+/* They hold rows, but are no leaves. */
+static void
+refuse_foreign_partitions(Oid target)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(target, NoLock, NULL))
+	{
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			target_check_leaf(table_open(lfirst_oid(lc), AccessShareLock));
+	}
+}
+
 void
 upkeep_partitions(const ChainRecord *record, Oid target)
 {
@@ -343,6 +372,7 @@ upkeep_partitions(const ChainRecord *record, Oid target)
 
 	if (get_rel_relkind(target) != RELKIND_PARTITIONED_TABLE)
 		return;
+	refuse_foreign_partitions(target);
 	leaves = chain_leaf_oids(target, NoLock);
 	foreach(lc, partition_records(&record->id))
 		forget_if_gone(lfirst(lc), leaves);

@@ -5,11 +5,19 @@
 CREATE FUNCTION field(value bytea) RETURNS bytea IMMUTABLE
 RETURN coalesce(int4send(length(value)) || value, int4send(-1));
 
+-- Send functions of enums and the like do not take domains.
+CREATE FUNCTION base_type(type regtype) RETURNS regtype
+RETURN (
+	WITH RECURSIVE below (type) AS (
+		SELECT base_type.type UNION ALL SELECT typbasetype::regtype FROM below JOIN pg_type ON oid = below.type WHERE typbasetype <> 0
+	)
+	SELECT below.type FROM below JOIN pg_type ON oid = below.type WHERE typbasetype = 0);
+
 -- What computes the row image of these columns
 CREATE FUNCTION image_sql(columns name[], types regtype[]) RETURNS text
 RETURN (
 	SELECT format('int2send(%s::int2)', cardinality(columns))
-		|| coalesce(string_agg(format(' || field(%s(%I::%s))', typsend, name, format_type(type, NULL)), '' ORDER BY i), '')
+		|| coalesce(string_agg(format(' || field(%s(%I::%s))', typsend, name, base_type(type)), '' ORDER BY i), '')
 	FROM unnest(columns, types) WITH ORDINALITY c (name, type, i)
 	JOIN pg_type ON pg_type.oid = type);
 
@@ -18,18 +26,22 @@ CREATE FUNCTION images(target regclass, id uuid) RETURNS TABLE (leaf regclass, l
 LANGUAGE plpgsql SET client_encoding = 'UTF8' AS $$
 DECLARE
 	l anshim.layout;
+	used boolean;
 BEGIN
 	FOR l IN SELECT * FROM anshim.layout WHERE chain = id LOOP
 		IF l.layout = 0 THEN
 			RETURN QUERY EXECUTE format('SELECT ''anshim.event''::regclass, link, %s FROM anshim.event WHERE chain = %L',
 				image_sql(l.columns, l.types), id);
-		ELSE
-			FOR leaf IN SELECT relid FROM pg_partition_tree(target) WHERE isleaf UNION SELECT target EXCEPT
-				SELECT oid FROM pg_class WHERE relkind = 'p' LOOP
-				RETURN QUERY EXECUTE format('SELECT %L::regclass, link, %s FROM ONLY %s WHERE anshim.layout(link) = %s',
-					leaf, image_sql(l.columns, l.types), leaf, l.layout);
-			END LOOP;
+			CONTINUE;
 		END IF;
+		FOR leaf IN SELECT relid FROM pg_partition_tree(target) WHERE isleaf UNION SELECT target EXCEPT
+			SELECT oid FROM pg_class WHERE relkind = 'p' LOOP
+			-- A layout that no row has may name columns that are gone.
+			EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s WHERE anshim.layout(link) = %s)', leaf, l.layout) INTO used;
+			CONTINUE WHEN NOT used;
+			RETURN QUERY EXECUTE format('SELECT %L::regclass, link, %s FROM ONLY %s WHERE anshim.layout(link) = %s',
+				leaf, image_sql(l.columns, l.types), leaf, l.layout);
+		END LOOP;
 	END LOOP;
 END
 $$;

@@ -5,7 +5,9 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set oracle :abs_srcdir '/../test/oracle/links.sql'
 SET client_min_messages = warning;
+\set ECHO none
 \ir :oracle
+\set ECHO all
 RESET client_min_messages;
 
 CREATE TABLE visit (
