@@ -77,6 +77,7 @@ OBJS = \
 	src/log/seal.o \
 	src/log/store.o \
 	src/log/witness.o \
+	src/log/worker.o \
 	src/status/status.o \
 	src/token/base45.o \
 	src/token/base64url.o \

@@ -108,6 +108,24 @@ AS 'MODULE_PATHNAME', 'anshim_seal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE C
 COMMENT ON FUNCTION anshim.seal(regclass) IS 'appends what is committed and not yet sealed to the log';
 REVOKE ALL ON FUNCTION anshim.seal(regclass) FROM PUBLIC;
 
+--| ## Sealing in the background
+--|
+--| Where the server's configuration has these, all chained tables of all databases are sealed each minute, without a scheduler:
+--|
+--| ```
+--| shared_preload_libraries = 'anshim'
+--| anshim.seal_interval = '1min'
+--| ```
+--|
+--| - `anshim.seal_interval`: how often; 0, the default, means never. A reload changes it.
+--| - `anshim.checkpoint_key`: the kid of a key that signs a checkpoint of each table as well, where something was sealed since the last one. Set for a database, as keys belong
+--|   to one: `ALTER DATABASE island SET anshim.checkpoint_key = 'log-2021'`. What was signed is in [anshim.checkpoint](#anshimcheckpoint-the-table); to hand it to somebody else
+--|   remains to be done.
+--|
+--| A launcher has each database visited by a short-lived background worker, three at once. Where `anshim` is not installed, the database is a template, or
+--| somebody waits to drop it, it leaves at once. What cannot be sealed is reported in the server's log, with the reason, and tried again the next time. It waits up to ten seconds for
+--| locks. On a standby nothing is sealed before it is promoted.
+
 --| ## Proofs
 --|
 --| Sizes default to that of the newest block. Any size up to it will do, not only those at which a block ends. Proofs are for those who may read the column `link` of

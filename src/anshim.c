@@ -44,6 +44,7 @@ _PG_init(void)
 							NULL, NULL, NULL);
 	key_define_settings();
 	log_define_settings();
+	log_seal_in_background();
 	purpose_define_settings();
 	MarkGUCPrefixReserved("anshim");
 }

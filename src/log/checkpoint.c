@@ -324,8 +324,11 @@ require_head(const Chain *chain, Snapshot snapshot, const Head *head)
 						 "with the newest checkpoint that is known outside.")));
 }
 
-Datum
-anshim_checkpoint(PG_FUNCTION_ARGS)
+/*
+ * Sign the newest block; NULL if that is to be done only once, and has been.
+ */
+static text *
+sign_newest(Oid target, text *kid, bool once)
 {
 	Chain	   *chain;
 	Snapshot	snapshot;
@@ -335,34 +338,50 @@ anshim_checkpoint(PG_FUNCTION_ARGS)
 	Key		   *key;
 	char	   *name;
 	char	   *utf8;
-	text	   *note;
+	text	   *note = NULL;
+	bool		recorded;
 
 	PreventCommandIfReadOnly("anshim.checkpoint()");
-	chain = chain_open(PG_GETARG_OID(0), AccessShareLock);
+	chain = chain_open(target, AccessShareLock);
 	log_lock(&chain->id);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	choose_block(chain, snapshot, &block);
 
-	key = log_signing_key(PG_GETARG_TEXT_PP(1));
-	log_note_key(&note_key, utf8_from_server(chain->origin, strlen(chain->origin)), NOTE_ED25519, key);
-	name = head_name_of_chain(&chain->id);
-	head_read(name, note_key.name, &head);
-	require_head(chain, snapshot, &head);
-	check_continues(chain, snapshot, &block, &head);
+	key = log_signing_key(kid);
+	recorded = is_recorded(chain, snapshot, block.size, key->kid);
+	if (!recorded || !once)
+	{
+		log_note_key(&note_key, utf8_from_server(chain->origin, strlen(chain->origin)), NOTE_ED25519, key);
+		name = head_name_of_chain(&chain->id);
+		head_read(name, note_key.name, &head);
+		require_head(chain, snapshot, &head);
+		check_continues(chain, snapshot, &block, &head);
 
-	/* raises an error where the database's encoding has no em dash: in time */
-	utf8 = sign_block(&block, &note_key, key);
-	note = cstring_to_text(server_from_utf8(utf8, strlen(utf8)));
+		/* raises an error where the encoding has no em dash: in time */
+		utf8 = sign_block(&block, &note_key, key);
+		note = cstring_to_text(server_from_utf8(utf8, strlen(utf8)));
 
-	if (!is_recorded(chain, snapshot, block.size, key->kid))
-		insert_signed(chain, &block, key->kid, note);
-	settle();
-	head_replace(name, &head, utf8, strlen(utf8));
-
+		if (!recorded)
+			insert_signed(chain, &block, key->kid, note);
+		settle();
+		head_replace(name, &head, utf8, strlen(utf8));
+	}
 	UnregisterSnapshot(snapshot);
 	chain_close(chain);
 	CommandCounterIncrement();
-	PG_RETURN_TEXT_P(note);
+	return note;
+}
+
+Datum
+anshim_checkpoint(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(sign_newest(PG_GETARG_OID(0), PG_GETARG_TEXT_PP(1), false));
+}
+
+void
+log_sign_newest(Oid target, const char *kid)
+{
+	(void) sign_newest(target, cstring_to_text(kid), true);
 }
 
 Datum

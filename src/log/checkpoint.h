@@ -31,4 +31,7 @@ extern void log_read_vkey(const char *vkey, NoteKey *key);
 /* Takes a note apart that came as a value, into memory of its own. */
 extern bool log_read_note(text *data, Note *note, const char **reason);
 
+/* Signs the table's newest block, unless this key has signed it already. */
+extern void log_sign_newest(Oid target, const char *kid);
+
 #endif							/* ANSHIM_LOG_CHECKPOINT_H */

@@ -17,6 +17,9 @@
 /* Defines the settings of this room. */
 extern void log_define_settings(void);
 
+/* Those of sealing in the background, which begins where we are preloaded. */
+extern void log_seal_in_background(void);
+
 /* A row of anshim.block: one sealing. */
 typedef struct LogBlock
 {
