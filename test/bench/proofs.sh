@@ -136,9 +136,10 @@ report() {
 
 		$(machine)
 
-		A log of $(sql -c "SELECT max(size) FROM anshim.block") leaves, sealed in $(sql -c "SELECT count(*) FROM anshim.block") blocks, in \
-		$(sql -c "SELECT strands FROM anshim.chained") strands. The table has $(sql -c "SELECT pg_size_pretty(pg_table_size('visit'))"), its position index \
-		$(sql -c "SELECT pg_size_pretty(pg_indexes_size('visit'))"), the nodes that are kept of the tree $(sql -c "SELECT pg_size_pretty(pg_total_relation_size('anshim.tile'))").
+		A log of $(sql -c "SELECT max(size) FROM anshim.block") leaves, sealed in $(sql -c "SELECT count(*) FROM anshim.block") blocks;
+		$(sql -c "SELECT strands FROM anshim.chained") strands. The table has $(sql -c "SELECT pg_size_pretty(pg_table_size('visit'))"),
+		its position index $(sql -c "SELECT pg_size_pretty(pg_indexes_size('visit'))"),
+		the nodes that are kept of the tree $(sql -c "SELECT pg_size_pretty(pg_total_relation_size('anshim.tile'))").
 
 		Sealing: $(sql -c "SELECT round(sum(rows) / sum(ms) * 1000) FROM times WHERE what = 'seal'") rows a second.
 
@@ -147,9 +148,8 @@ report() {
 }
 
 need bench
-need_packages gawk
 stop_cluster_at_exit
-start_cluster "shared_buffers = '1GB'" "max_wal_size = '8GB'" "autovacuum = off" "timezone = 'UTC'" "jit = off"
+start_cluster "shared_buffers = '1GB'" "max_wal_size = '8GB'" "autovacuum = off" "timezone = 'UTC'" "jit = off" "fsync = on"
 as_server mkdir -m 700 "$CLUSTER/socket/keys"
 sql -c "ALTER DATABASE postgres SET anshim.key_directory = '$CLUSTER/socket/keys'"
 sql -f - <<<"$SETUP" >/dev/null
