@@ -11,6 +11,21 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 # One object file a line, grouped by room.
 OBJS = \
 	src/anshim.o \
+	src/audit/count.o \
+	src/audit/drop.o \
+	src/audit/expire.o \
+	src/audit/finding.o \
+	src/audit/member.o \
+	src/audit/parallel.o \
+	src/audit/plan.o \
+	src/audit/progress.o \
+	src/audit/replay.o \
+	src/audit/signed.o \
+	src/audit/strands.o \
+	src/audit/structure.o \
+	src/audit/tree.o \
+	src/audit/verify.o \
+	src/audit/walk.o \
 	src/chain/append.o \
 	src/chain/catalog.o \
 	src/chain/chain.o \

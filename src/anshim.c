@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "audit/audit.h"
 #include "compat.h"
 #include "key/key.h"
 #include "log/log.h"
@@ -44,6 +45,7 @@ _PG_init(void)
 							NULL, NULL, NULL);
 	key_define_settings();
 	log_define_settings();
+	audit_define_settings();
 	log_seal_in_background();
 	purpose_define_settings();
 	MarkGUCPrefixReserved("anshim");

@@ -63,6 +63,7 @@ typedef struct Writer
 	Oid			relid;			/* the key */
 	bool		valid;			/* what follows is up to date */
 	MemoryContext context;
+	pg_uuid_t	chain;
 	RowShape   *shape;
 	RowHasher  *hasher;
 	AttrNumber	link_attno;
@@ -171,7 +172,6 @@ static void
 learn(Writer *writer, Relation rel, const Trigger *trigger)
 {
 	MemoryContext outside;
-	pg_uuid_t	chain;
 	Layout		layout;
 
 	writer->link_attno = link_attribute(RelationGetDescr(rel));
@@ -185,13 +185,14 @@ learn(Writer *writer, Relation rel, const Trigger *trigger)
 	release_strands();
 	MemoryContextReset(writer->context);
 	outside = MemoryContextSwitchTo(writer->context);
-	if (!chain_of_trigger(trigger, &chain) || !layout_read_newest(&chain, &layout) ||
+	if (!chain_of_trigger(trigger, &writer->chain) ||
+		!layout_read_newest(&writer->chain, &layout) ||
 		layout.number == EVENT_LAYOUT)
 		refuse_append(rel, "The chain that its trigger names is not recorded.");
 	writer->shape = row_shape(RelationGetDescr(rel), &layout);
 	if (writer->shape == NULL || !is_covered(rel, &layout))
 		refuse_append(rel, "It has other columns than those of the newest layout recorded for it.");
-	writer->hasher = row_hasher_create(&chain);
+	writer->hasher = row_hasher_create(&writer->chain);
 	writer->strands = NULL;
 	writer->nstrands = 0;
 	MemoryContextSwitchTo(outside);
@@ -357,7 +358,9 @@ take_strand(Writer *writer, Relation rel)
 	open_position(writer, rel, &leaf);
 	strand = choose_strand(writer, rel, &leaf);
 	writer->last_strand = strand;
-	if (!position_last(&leaf, NULL, strand, SnapshotSelf, &writer->head))
+	/* a strand all of whose rows have expired goes on behind them */
+	if (!position_last(&leaf, NULL, strand, SnapshotSelf, &writer->head) &&
+		!strand_lost(&writer->chain, strand, &writer->head.seq, writer->head.hash))
 	{
 		writer->head.seq = 0;
 		memcpy(writer->head.hash, link_no_hash, LINK_HASH_LEN);

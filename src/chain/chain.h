@@ -131,7 +131,7 @@ extern void strand_scan_end(StrandScan *scan);
  * last link that it lost.  False if it lost none: it begins at seq 1, behind
  * link_no_hash.
  */
-extern bool strand_lost(const Chain *chain, int32 strand, int64 *last_seq,
+extern bool strand_lost(const pg_uuid_t *chain, int32 strand, int64 *last_seq,
 						uint8 last_hash[LINK_HASH_LEN]);
 
 /*

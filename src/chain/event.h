@@ -23,6 +23,7 @@
 #define EVENT_PARTITION_DROPPED "partition dropped"
 #define EVENT_GUARD_DISABLED "guard disabled"
 #define EVENT_GUARD_ENABLED "guard enabled"
+#define EVENT_EXPIRED "expired"
 #define EVENT_UNCHAINED "unchained"
 #define EVENT_DROPPED "dropped"
 

@@ -243,7 +243,8 @@ read_hash(Datum value, uint8 hash[LINK_HASH_LEN])
 }
 
 bool
-strand_lost(const Chain *chain, int32 strand, int64 *last_seq, uint8 last_hash[LINK_HASH_LEN])
+strand_lost(const pg_uuid_t *chain, int32 strand, int64 *last_seq,
+			uint8 last_hash[LINK_HASH_LEN])
 {
 	Relation	table = table_open(chain_relation("expired"), AccessShareLock);
 	ScanKeyData keys[2];
@@ -252,7 +253,7 @@ strand_lost(const Chain *chain, int32 strand, int64 *last_seq, uint8 last_hash[L
 	bool		found;
 
 	ScanKeyInit(&keys[0], EXPIRED_CHAIN, BTEqualStrategyNumber, F_UUID_EQ,
-				UUIDPGetDatum(&chain->id));
+				UUIDPGetDatum(chain));
 	ScanKeyInit(&keys[1], EXPIRED_STRAND, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(strand));
 	scan = systable_beginscan(table, chain_relation("expired_pkey"), true, NULL, 2, keys);
 	tuple = systable_getnext(scan);

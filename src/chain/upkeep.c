@@ -224,7 +224,7 @@ is_linked(const Chain *chain, const ChainLeaf *leaf)
 		int64		expected = 1;
 		StrandRow	row;
 
-		if (strand_lost(chain, tails[i].strand, &expected, previous))
+		if (strand_lost(&chain->id, tails[i].strand, &expected, previous))
 			expected++;
 		strand_scan_rescan(scan, tails[i].strand, expected, PG_INT64_MAX, previous);
 		linked = tails[i].first_seq == expected;

@@ -138,8 +138,13 @@ INSERT INTO call (undo, error, statement) VALUES
 (true, '', $$SELECT anshim.trust_log('jeju.example/noted', anshim.vkey('noted', 'door')); SELECT anshim.witness('jeju.example/noted', note, '{}', 'witness') FROM signed; SELECT anshim.distrust_log('jeju.example/noted', anshim.vkey('noted', 'door'))$$),
 (false, '', $$SELECT anshim.strand_ends('noted'), s FROM anshim.status s$$),
 (true, '', $$SELECT anshim.keep_for('noted', '28 days'), anshim.set_retention(gen_random_uuid(), '1 day', 'x')$$),
-(true, '42883', $$SELECT anshim.check_chain('noted')$$),
-(true, '42883', $$SELECT anshim.expire_due()$$),
+(true, '', $$SELECT anshim.check_chain('noted')$$),
+(true, '', $$SELECT anshim.expire_due()$$),
+(false, '', $$SELECT anshim.verify_chain('noted')$$),
+(false, '', $$SELECT anshim.verify_chain('noted', checkpoint => note, vkey => anshim.vkey('noted', 'door')) FROM signed$$),
+(false, '55000', $$SELECT anshim.verify_chain('plain')$$),
+(true, '', $$SELECT anshim.expire('noted', now() + '1 day')$$),
+(true, '55000', $$SELECT anshim.expire('plain', now())$$),
 (true, '22023', $$SELECT anshim.witness('busan.example/x', note, '{}', 'witness') FROM signed$$);
 
 -- Each function is called, but for those that PostgreSQL itself calls.
@@ -192,10 +197,10 @@ DECLARE
 	but text;
 BEGIN
 	FOR call IN SELECT * FROM call ORDER BY number LOOP
-		times := CASE WHEN call.undo THEN greatest(loops / 100, 20) ELSE loops END;
+		times := CASE WHEN call.undo THEN greatest(loops / 100, 40) ELSE loops END;
 		but := CASE WHEN call.undo THEN 'CacheMemoryContext' ELSE '' END;
 		error := '';
-		CALL repeat_call(call.statement, greatest(times / 10, 20), call.undo, error);
+		CALL repeat_call(call.statement, greatest(times / 10, 40), call.undo, error);
 		COMMIT;
 		before := holds(but);
 		before := holds(but);
@@ -216,9 +221,9 @@ FROM result JOIN call USING (number)
 WHERE result.error <> call.error
 ORDER BY number;
 
--- Nothing has grown with the number of calls: less than a byte each.  (Some files
--- are those of tables, which stay open.)
+-- Nothing has grown with the number of calls: less than a byte each.  (PostgreSQL
+-- keeps files of catalogs open, and comes to ever more of them for a while.)
 SELECT statement, times, memory, heap, files, locks
 FROM result JOIN call USING (number)
-WHERE memory > 4096 + times OR heap > 32768 + times OR files > 10 + times / 10 OR locks > 0
+WHERE memory > 4096 + times OR heap > 32768 + times OR files > 25 + times / 10 OR locks > 0
 ORDER BY number;

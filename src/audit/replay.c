@@ -1,0 +1,656 @@
+/*-------------------------------------------------------------------------
+ *
+ * replay.c
+ *	  What a chain's events say, and whether the catalog says the same
+ *
+ * The events, strand 0, are linked and sealed as rows are.  Replayed from the
+ * first to the last they tell what the table and its layouts must be called
+ * and consist of, which partitions there must be, and where strands begin that
+ * expire() has shortened.  The catalog and the table are compared with that,
+ * not the other way round: they are easily edited, the events are not.
+ *
+ * Events of a guard that was switched off are findings of their own.
+ *
+ * Memory: what there is to say of layouts, partitions, guards and expired
+ * strands, in the context of the call.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "audit.h"
+#include "chain/event.h"
+#include "chain/upkeep.h"
+#include "compat.h"
+#include "member.h"
+
+typedef struct TableName
+{
+	char	   *schema;			/* NULL: none was read */
+	char	   *table;
+} TableName;
+
+typedef struct ReplayLayout
+{
+	int64		number;
+	int			ncolumns;
+	char	  **columns;
+	char	  **types;
+} ReplayLayout;
+
+typedef struct ReplayPartition
+{
+	TableName	name;
+	bool		attached;
+} ReplayPartition;
+
+/* A guard that was switched off, and when it came back */
+typedef struct ReplayGuard
+{
+	int64		seq;
+	TableName	table;
+	char	   *trigger;
+	char	   *actor;
+	TimestampTz from;
+	TimestampTz to;				/* DT_NOEND: it did not */
+} ReplayGuard;
+
+typedef struct ReplayExpiry
+{
+	int32		strand;
+	int64		last_seq;
+	uint8		last_hash[LINK_HASH_LEN];
+} ReplayExpiry;
+
+struct Replay
+{
+	Audit	   *audit;
+	MemoryContext context;		/* of what follows */
+	int64		n;				/* events so far */
+	bool		ended;
+	TableName	table;
+	List	   *layouts;		/* of ReplayLayout */
+	List	   *partitions;		/* of ReplayPartition */
+	List	   *guards;			/* of ReplayGuard */
+	HTAB	   *expiries;		/* ReplayExpiry, by strand */
+	int64		expired_block;
+};
+
+/* An event as its row has it */
+typedef struct Event
+{
+	int64		seq;
+	TimestampTz at;
+	char	   *kind;
+	char	   *actor;
+	JsonbContainer *detail;
+} Event;
+
+static bool
+same_table(TableName a, TableName b)
+{
+	return strcmp(a.schema, b.schema) == 0 && strcmp(a.table, b.table) == 0;
+}
+
+static bool
+read_name(JsonbContainer *object, TableName *name)
+{
+	name->schema = member_text(object, "schema");
+	name->table = member_text(object, "table");
+	return name->schema != NULL && name->table != NULL;
+}
+
+/*
+ * Events.  Each returns false for one that makes no sense.
+ */
+
+static bool
+replay_chained(Replay *replay, const Event *event)
+{
+	return replay->n == 1 && read_name(event->detail, &replay->table);
+}
+
+static bool
+replay_layout(Replay *replay, const Event *event)
+{
+	ReplayLayout *layout = palloc0_object(ReplayLayout);
+	JsonbContainer *columns = member_array(event->detail, "columns");
+
+	if (columns == NULL || !member_integer(event->detail, "layout", &layout->number) ||
+		layout->number != list_length(replay->layouts) + 1)
+		return false;
+	layout->ncolumns = member_length(columns);
+	layout->columns = palloc_array(char *, layout->ncolumns);
+	layout->types = palloc_array(char *, layout->ncolumns);
+	for (int i = 0; i < layout->ncolumns; i++)
+	{
+		JsonbContainer *column = member_element(columns, i);
+
+		layout->columns[i] = member_text(column, "name");
+		layout->types[i] = member_text(column, "type");
+		if (layout->columns[i] == NULL || layout->types[i] == NULL)
+			return false;
+	}
+	replay->layouts = lappend(replay->layouts, layout);
+	return true;
+}
+
+static bool
+replay_column_renamed(Replay *replay, const Event *event)
+{
+	char	   *from = member_text(event->detail, "from");
+	char	   *to = member_text(event->detail, "to");
+	ListCell   *lc;
+
+	if (from == NULL || to == NULL)
+		return false;
+	foreach(lc, replay->layouts)
+	{
+		ReplayLayout *layout = lfirst(lc);
+
+		for (int i = 0; i < layout->ncolumns; i++)
+		{
+			if (strcmp(layout->columns[i], from) == 0)
+				layout->columns[i] = to;
+		}
+	}
+	return true;
+}
+
+static bool
+replay_type_renamed(Replay *replay, const Event *event)
+{
+	char	   *from = member_text(event->detail, "from");
+	char	   *to = member_text(event->detail, "to");
+	ListCell   *lc;
+
+	if (from == NULL || to == NULL)
+		return false;
+	foreach(lc, replay->layouts)
+	{
+		ReplayLayout *layout = lfirst(lc);
+
+		for (int i = 0; i < layout->ncolumns; i++)
+		{
+			if (strcmp(layout->types[i], from) == 0)
+				layout->types[i] = to;
+		}
+	}
+	return true;
+}
+
+static ReplayPartition *
+find_partition(const Replay *replay, TableName name)
+{
+	ListCell   *lc;
+
+	foreach(lc, replay->partitions)
+	{
+		ReplayPartition *partition = lfirst(lc);
+
+		if (same_table(partition->name, name))
+			return partition;
+	}
+	return NULL;
+}
+
+/* The table itself, or one of its partitions */
+static bool
+replay_table_renamed(Replay *replay, const Event *event)
+{
+	TableName	from;
+	TableName	to;
+	ReplayPartition *partition;
+
+	if (!read_name(member_object(event->detail, "from"), &from) ||
+		!read_name(member_object(event->detail, "to"), &to))
+		return false;
+	partition = find_partition(replay, from);
+	if (partition != NULL)
+		partition->name = to;
+	else if (replay->table.schema != NULL && same_table(replay->table, from))
+		replay->table = to;
+	return true;
+}
+
+static bool
+replay_partition(Replay *replay, const Event *event, bool attached)
+{
+	TableName	name;
+	ReplayPartition *partition;
+
+	if (!read_name(event->detail, &name))
+		return false;
+	partition = find_partition(replay, name);
+	if (partition == NULL)
+	{
+		partition = palloc_object(ReplayPartition);
+		partition->name = name;
+		replay->partitions = lappend(replay->partitions, partition);
+	}
+	partition->attached = attached;
+	return true;
+}
+
+static bool
+replay_guard(Replay *replay, const Event *event, bool enabled)
+{
+	ReplayGuard *guard = palloc0_object(ReplayGuard);
+	ListCell   *lc;
+
+	guard->trigger = member_text(event->detail, "trigger");
+	if (!read_name(event->detail, &guard->table) || guard->trigger == NULL)
+		return false;
+	if (!enabled)
+	{
+		guard->seq = event->seq;
+		guard->actor = event->actor;
+		guard->from = event->at;
+		guard->to = DT_NOEND;
+		replay->guards = lappend(replay->guards, guard);
+		return true;
+	}
+	foreach(lc, replay->guards)
+	{
+		ReplayGuard *off = lfirst(lc);
+
+		if (off->to == DT_NOEND && same_table(off->table, guard->table) &&
+			strcmp(off->trigger, guard->trigger) == 0)
+			off->to = event->at;
+	}
+	return true;
+}
+
+/* Each strand loses what follows the part that it has lost before. */
+static bool
+replay_expired(Replay *replay, const Event *event)
+{
+	JsonbContainer *strands = member_array(event->detail, "strands");
+
+	if (strands == NULL || !member_integer(event->detail, "block", &replay->expired_block))
+		return false;
+	for (int i = 0; i < member_length(strands); i++)
+	{
+		JsonbContainer *lost = member_element(strands, i);
+		int64		strand;
+		int64		first_seq;
+		int64		last_seq;
+		int32		number;
+		bool		found;
+		ReplayExpiry *expiry;
+
+		if (!member_integer(lost, "strand", &strand) || strand <= EVENT_STRAND || strand > PG_INT32_MAX ||
+			!member_integer(lost, "first_seq", &first_seq) || !member_integer(lost, "last_seq", &last_seq) ||
+			first_seq < 1 || last_seq < first_seq || last_seq == PG_INT64_MAX)
+			return false;
+		number = (int32) strand;
+		expiry = hash_search(replay->expiries, &number, HASH_ENTER, &found);
+		if (first_seq != (found ? expiry->last_seq + 1 : 1))
+			return false;
+		expiry->last_seq = last_seq;
+		if (!member_bytes(lost, "last_hash", expiry->last_hash, LINK_HASH_LEN))
+			return false;
+	}
+	return true;
+}
+
+static bool
+replay_event(Replay *replay, const Event *event)
+{
+	if (replay->ended)
+		return false;
+	if (strcmp(event->kind, EVENT_CHAINED) == 0)
+		return replay_chained(replay, event);
+	if (strcmp(event->kind, EVENT_LAYOUT_ADDED) == 0)
+		return replay_layout(replay, event);
+	if (strcmp(event->kind, EVENT_COLUMN_RENAMED) == 0)
+		return replay_column_renamed(replay, event);
+	if (strcmp(event->kind, EVENT_TYPE_RENAMED) == 0)
+		return replay_type_renamed(replay, event);
+	if (strcmp(event->kind, EVENT_TABLE_RENAMED) == 0)
+		return replay_table_renamed(replay, event);
+	if (strcmp(event->kind, EVENT_PARTITION_ATTACHED) == 0)
+		return replay_partition(replay, event, true);
+	if (strcmp(event->kind, EVENT_PARTITION_DROPPED) == 0)
+		return replay_partition(replay, event, false);
+	if (strcmp(event->kind, EVENT_GUARD_DISABLED) == 0)
+		return replay_guard(replay, event, false);
+	if (strcmp(event->kind, EVENT_GUARD_ENABLED) == 0)
+		return replay_guard(replay, event, true);
+	if (strcmp(event->kind, EVENT_EXPIRED) == 0)
+		return replay_expired(replay, event);
+	if (strcmp(event->kind, EVENT_UNCHAINED) == 0 || strcmp(event->kind, EVENT_DROPPED) == 0)
+		return replay->ended = true;
+	return false;
+}
+
+/* A column of anshim.event's row */
+static Datum
+event_column(TupleTableSlot *slot, const char *name, Oid type)
+{
+	TupleDesc	tupdesc = slot->tts_tupleDescriptor;
+
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		if (!attribute->attisdropped && attribute->atttypid == type &&
+			strcmp(NameStr(attribute->attname), name) == 0)
+		{
+			bool		isnull;
+			Datum		value = slot_getattr(slot, i + 1, &isnull);
+
+			return isnull ? (Datum) 0 : value;
+		}
+	}
+	return (Datum) 0;
+}
+
+static void
+take_event(void *arg, const StrandRow *row)
+{
+	Replay	   *replay = arg;
+	MemoryContext old = MemoryContextSwitchTo(replay->context);
+	Datum		at = event_column(row->slot, "at", TIMESTAMPTZOID);
+	Datum		kind = event_column(row->slot, "kind", TEXTOID);
+	Datum		actor = event_column(row->slot, "actor", TEXTOID);
+	Datum		detail = event_column(row->slot, "detail", JSONBOID);
+	bool		good = false;
+	Event		event = {.seq = row->link.seq};
+
+	replay->n++;
+	if (kind != (Datum) 0 && actor != (Datum) 0 && detail != (Datum) 0)
+	{
+		event.at = DatumGetTimestampTz(at);
+		event.kind = TextDatumGetCString(kind);
+		event.actor = TextDatumGetCString(actor);
+		event.detail = &DatumGetJsonbPCopy(detail)->root;
+		good = replay_event(replay, &event);
+	}
+	MemoryContextSwitchTo(old);
+	if (!good)
+		finding(replay->audit, FOUND_TABLE, EVENT_STRAND, row->link.seq,
+				"The event of this seq, \"%s\", does not fit to those before it, or cannot be read. Compare anshim.event with a backup.",
+				event.kind == NULL ? "" : event.kind);
+}
+
+/*
+ * Walk strand 0, verify it, and remember what it says.
+ */
+Replay *
+replay_events(Audit *audit)
+{
+	HASHCTL		info = {.keysize = sizeof(int32),.entrysize = sizeof(ReplayExpiry),
+	.hcxt = CurrentMemoryContext};
+	Replay	   *replay = palloc0_object(Replay);
+	AuditStrand strand = {.strand = EVENT_STRAND,.leaf = EVENTS_LEAF,.begins = 1};
+	StrandTail *tails;
+	int			n = 0;
+
+	replay->audit = audit;
+	replay->context = CurrentMemoryContext;
+	replay->expiries = hash_create("anshim expiries", 64, &info,
+								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	if (audit->chain->events.position == NULL)
+		return replay;
+	tails = strand_tails(audit->chain, &audit->chain->events, audit->snapshot, &n);
+	if (n != 1)
+		return replay;
+	strand.found_first = tails[0].first_seq;
+	strand.found_last = tails[0].last_seq;
+	walk_strand(audit, &strand, 1, PG_INT64_MAX, take_event, replay);
+	return replay;
+}
+
+int64
+replay_expired_block(const Replay *replay)
+{
+	return replay->expired_block;
+}
+
+void
+replay_expiries(const Replay *replay, HTAB *strands)
+{
+	HASH_SEQ_STATUS status;
+	const ReplayExpiry *expiry;
+
+	hash_seq_init(&status, replay->expiries);
+	while ((expiry = hash_seq_search(&status)) != NULL)
+	{
+		AuditStrand *strand = strands_enter(strands, expiry->strand);
+
+		strand->begins = expiry->last_seq + 1;
+		memcpy(strand->before, expiry->last_hash, LINK_HASH_LEN);
+	}
+}
+
+/*
+ * Comparing
+ */
+
+static void
+compare_table(Audit *audit, const Replay *replay)
+{
+	TableName	name = {get_namespace_name(get_rel_namespace(audit->chain->target)),
+	get_rel_name(audit->chain->target)};
+
+	if (replay->n == 0)
+		finding(audit, FOUND_MISSING, EVENT_STRAND, 1,
+				"There are no events of this chain: not even of its beginning. Look for them, in anshim.event, in a backup.");
+	else if (replay->ended)
+		finding(audit, FOUND_TABLE, EVENT_STRAND, replay->n,
+				"The chain was ended by unchain(), so its events say. Compare anshim.chain with a backup.");
+	else if (replay->table.schema != NULL && !same_table(replay->table, name))
+		finding(audit, FOUND_TABLE, EVENT_STRAND, NO_SEQ,
+				"The table is %s; the chain's events are of %s. Either it was renamed while no event trigger saw it, or anshim.chain was edited. "
+				"If the new name is right, SELECT anshim.chain(%s) records it.",
+				quote_qualified_identifier(name.schema, name.table),
+				quote_qualified_identifier(replay->table.schema, replay->table.table),
+				quote_literal_cstr(quote_qualified_identifier(name.schema, name.table)));
+}
+
+static bool
+same_layout(const ReplayLayout *replayed, const Layout *layout)
+{
+	if (replayed->ncolumns != layout->ncolumns)
+		return false;
+	for (int i = 0; i < layout->ncolumns; i++)
+	{
+		if (strcmp(replayed->columns[i], NameStr(layout->columns[i])) != 0 ||
+			strcmp(replayed->types[i], layout_type_name(layout->types[i])) != 0)
+			return false;
+	}
+	return true;
+}
+
+static char *
+layout_text(const ReplayLayout *layout)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < layout->ncolumns; i++)
+		appendStringInfo(&list, "%s%s %s", i == 0 ? "" : ", ",
+						 quote_identifier(layout->columns[i]), layout->types[i]);
+	return list.data;
+}
+
+static void
+compare_layouts(Audit *audit, const Replay *replay)
+{
+	ListCell   *lc;
+
+	foreach(lc, replay->layouts)
+	{
+		const ReplayLayout *replayed = lfirst(lc);
+		const Layout *layout = NULL;
+
+		for (int i = 0; i < audit->chain->nlayouts; i++)
+		{
+			if (audit->chain->layouts[i].number == replayed->number)
+				layout = &audit->chain->layouts[i];
+		}
+		if (layout == NULL || !same_layout(replayed, layout))
+			finding(audit, FOUND_LAYOUT, EVENT_STRAND, NO_SEQ,
+					"Layout " INT64_FORMAT " is %s in anshim.layout; by the chain's events it is (%s). Put that back.",
+					replayed->number, layout == NULL ? "missing" : "another", layout_text(replayed));
+	}
+	for (int i = 0; i < audit->chain->nlayouts; i++)
+	{
+		if (audit->chain->layouts[i].number > list_length(replay->layouts))
+			finding(audit, FOUND_LAYOUT, EVENT_STRAND, NO_SEQ,
+					"Layout %d is in anshim.layout, but no event of the chain speaks of it. Remove it.",
+					audit->chain->layouts[i].number);
+	}
+}
+
+static bool
+layout_has(const Layout *layout, Form_pg_attribute attribute)
+{
+	for (int i = 0; i < layout->ncolumns; i++)
+	{
+		if (namestrcmp(&layout->columns[i], NameStr(attribute->attname)) == 0)
+			return layout->types[i] == attribute->atttypid;
+	}
+	return false;
+}
+
+/*
+ * Columns that no link of today covers could be changed unseen.
+ */
+static void
+compare_columns(Audit *audit)
+{
+	const Layout *newest = &audit->chain->layouts[audit->chain->nlayouts - 1];
+
+	if (audit->chain->nlayouts == 0 || newest->number == EVENT_LAYOUT)
+		return;					/* which was found */
+	for (int leaf = 0; leaf < audit->chain->nleaves; leaf++)
+	{
+		TupleDesc	tupdesc = RelationGetDescr(audit->chain->leaves[leaf].heap);
+
+		for (int i = 0; i < tupdesc->natts; i++)
+		{
+			Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+			if (attribute->attisdropped || attribute->attgenerated != '\0' ||
+				attribute->attnum == audit->chain->leaves[leaf].link_attno ||
+				layout_has(newest, attribute))
+				continue;
+			finding(audit, FOUND_LAYOUT, NO_STRAND, NO_SEQ,
+					"Column %s of %s is not, with its type, in the newest layout: links do not cover it. "
+					"If it was added while no event trigger saw it, SELECT anshim.chain(%s) mends that.",
+					quote_identifier(NameStr(attribute->attname)),
+					finding_leaf(audit, &audit->chain->leaves[leaf]),
+					quote_literal_cstr(quote_qualified_identifier(get_namespace_name(get_rel_namespace(audit->chain->target)),
+																  get_rel_name(audit->chain->target))));
+		}
+	}
+}
+
+static void
+compare_partitions(Audit *audit, const Replay *replay)
+{
+	ListCell   *lc;
+
+	if (get_rel_relkind(audit->chain->target) == RELKIND_PARTITIONED_TABLE)
+	{
+		for (int leaf = 0; leaf < audit->chain->nleaves; leaf++)
+		{
+			Relation	heap = audit->chain->leaves[leaf].heap;
+			TableName	name = {get_namespace_name(RelationGetNamespace(heap)),
+			RelationGetRelationName(heap)};
+			ReplayPartition *partition = find_partition(replay, name);
+
+			if (partition == NULL || !partition->attached)
+				finding(audit, FOUND_TABLE, NO_STRAND, NO_SEQ,
+						"Partition %s was attached while no event trigger saw it. If it belongs there, calling anshim.chain() again records it.",
+						finding_leaf(audit, &audit->chain->leaves[leaf]));
+		}
+	}
+	foreach(lc, replay->partitions)
+	{
+		const ReplayPartition *partition = lfirst(lc);
+		bool		found = false;
+
+		for (int leaf = 0; leaf < audit->chain->nleaves && !found; leaf++)
+		{
+			Relation	heap = audit->chain->leaves[leaf].heap;
+			TableName	name = {get_namespace_name(RelationGetNamespace(heap)),
+			RelationGetRelationName(heap)};
+
+			found = same_table(partition->name, name);
+		}
+		if (partition->attached && !found)
+			finding(audit, FOUND_TABLE, NO_STRAND, NO_SEQ,
+					"Partition %s was dropped, detached or renamed while no event trigger saw it.",
+					quote_qualified_identifier(partition->name.schema, partition->name.table));
+	}
+}
+
+static void
+report_guards(Audit *audit, const Replay *replay, int64 known_events)
+{
+	ListCell   *lc;
+
+	foreach(lc, replay->guards)
+	{
+		const ReplayGuard *guard = lfirst(lc);
+		char	   *from = pstrdup(timestamptz_to_str(guard->from));
+
+		if (guard->seq <= known_events)
+			continue;
+		finding(audit, FOUND_TRIGGER, EVENT_STRAND, guard->seq,
+				"Trigger %s of %s was switched off at %s by %s, %s%s. What was done meanwhile left no other trace, if it was done well. "
+				"When you have looked into it: known_events => " INT64_FORMAT ".",
+				quote_identifier(guard->trigger),
+				quote_qualified_identifier(guard->table.schema, guard->table.table),
+				from, guard->actor,
+				guard->to == DT_NOEND ? "and not on again" : "and on again at ",
+				guard->to == DT_NOEND ? "" : timestamptz_to_str(guard->to), guard->seq);
+	}
+}
+
+/* anshim.expired repeats what the events say. */
+void
+replay_compare_expiries(Audit *audit)
+{
+	for (int i = 0; i < audit->nstrands; i++)
+	{
+		const AuditStrand *strand = &audit->strands[i];
+		uint8		hash[LINK_HASH_LEN];
+		int64		last_seq = 0;
+
+		memset(hash, 0, LINK_HASH_LEN);
+		(void) strand_lost(&audit->chain->id, strand->strand, &last_seq, hash);
+		if (last_seq != strand->begins - 1 || memcmp(hash, strand->before, LINK_HASH_LEN) != 0)
+			finding(audit, FOUND_EXPIRY, strand->strand, last_seq == 0 ? NO_SEQ : last_seq,
+					"By anshim.expired, strand %d has lost its rows up to seq " INT64_FORMAT "; by the chain's events, up to seq " INT64_FORMAT "%s. Put that back.",
+					strand->strand, last_seq, strand->begins - 1,
+					last_seq == strand->begins - 1 ? ", with another hash" : "");
+		if (strand->begins - 1 > strand->sealed)
+			finding(audit, FOUND_EXPIRY, strand->strand, strand->begins - 1,
+					"Strand %d has lost its rows up to seq " INT64_FORMAT ", though it was sealed up to seq " INT64_FORMAT " only. No call of expire() does that.",
+					strand->strand, strand->begins - 1, strand->sealed);
+	}
+}
+
+void
+replay_compare(Audit *audit, const Replay *replay, int64 known_events)
+{
+	compare_table(audit, replay);
+	compare_layouts(audit, replay);
+	compare_columns(audit);
+	compare_partitions(audit, replay);
+	report_guards(audit, replay, known_events);
+}
