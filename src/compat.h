@@ -19,7 +19,11 @@
 
 #include "access/tupdesc.h"
 
-/* Compilers: ask for a cache line that is soon read. */
+/*
+ * Compilers: ask for a cache line that is soon read.  GCC takes a function
+ * that does nothing else for one without effect, and drops the calls of it,
+ * unless it is inlined always.
+ */
 #if defined(__GNUC__)
 #define anshim_prefetch(address) __builtin_prefetch(address)
 #else

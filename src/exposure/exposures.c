@@ -41,7 +41,6 @@ enum
 
 static Trace *run_trace(Call *call, bool backward);
 static void return_exposures(Call *call, Trace *trace);
-static void fetch_ahead(const Trace *trace, int32 number);
 static void return_exposure(Call *call, const Trace *trace, const Subject *subject);
 static void return_paths(Call *call, Trace *trace);
 
@@ -174,6 +173,25 @@ run_trace(Call *call, bool backward)
 }
 
 /*
+ * Records, and the infectors that they name, lie all over main memory: fetch
+ * those of the subjects that come soon after this one.
+ */
+static pg_attribute_always_inline void
+fetch_ahead(const Trace *trace, int32 number)
+{
+	int32		soon = number + AHEAD;
+	int32		later = number + 2 * AHEAD;
+
+	if (later >= ident_table_size(trace->subjects))
+		return;
+	if (trace_subject(trace, later)->record >= 0)
+		anshim_prefetch(trace_record(trace, trace_subject(trace, later)->record));
+	if (trace_subject(trace, soon)->record >= 0)
+		anshim_prefetch(trace_subject(trace,
+									  trace_record(trace, trace_subject(trace, soon)->record)->via));
+}
+
+/*
  * A row for everyone who was reached.
  */
 static void
@@ -188,25 +206,6 @@ return_exposures(Call *call, Trace *trace)
 			return_exposure(call, trace, subject);
 		fetch_ahead(trace, i);
 	}
-}
-
-/*
- * Records, and the infectors that they name, lie all over main memory: fetch
- * those of the subjects that come soon after this one.
- */
-static void
-fetch_ahead(const Trace *trace, int32 number)
-{
-	int32		soon = number + AHEAD;
-	int32		later = number + 2 * AHEAD;
-
-	if (later >= ident_table_size(trace->subjects))
-		return;
-	if (trace_subject(trace, later)->record >= 0)
-		anshim_prefetch(trace_record(trace, trace_subject(trace, later)->record));
-	if (trace_subject(trace, soon)->record >= 0)
-		anshim_prefetch(trace_subject(trace,
-									  trace_record(trace, trace_subject(trace, soon)->record)->via));
 }
 
 static void

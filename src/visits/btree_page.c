@@ -61,7 +61,7 @@ typedef struct ReadState
 } ReadState;
 
 static void find_places(BtreeReader *reader);
-static void collect_rows(BtreeReader *reader, Page page, ReadState *state);
+static void collect_rows(BtreeReader *reader, Page page, BlockNumber block, ReadState *state);
 
 BtreeReader *
 btree_reader_create(Memory *memory, Relation index, const IdentType *key,
@@ -168,8 +168,10 @@ btree_reader_read(BtreeReader *reader, const ReadRange *ranges, int n,
 			MemoryContextReset(reader->scratch[reader->current]);
 			MemoryContextSwitchTo(reader->scratch[reader->current]);
 		}
-		buffer = state.more ? btree_lock_leaf(reader, next) :
-			btree_lock_first_leaf(reader, ranges, n, state.at);
+		if (state.at == reader->guessed)
+			btree_look_ahead(reader, ranges, n);
+		buffer = state.more ? btree_lock_page(reader, next) :
+			btree_lock_first_leaf(reader, &ranges[state.at], state.at);
 		page = BufferGetPage(buffer);
 		if (!reader->fixed)
 		{
@@ -177,7 +179,7 @@ btree_reader_read(BtreeReader *reader, const ReadRange *ranges, int n,
 			LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 		}
 		state.nrows = 0;
-		collect_rows(reader, page, &state);
+		collect_rows(reader, page, BufferGetBlockNumber(buffer), &state);
 		next = BTPageGetOpaque(page)->btpo_next;
 		if (reader->fixed)
 			LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
@@ -194,33 +196,11 @@ btree_reader_read(BtreeReader *reader, const ReadRange *ranges, int n,
 /*
  * The first tuple of the page, from `low` on, at or behind the range's
  * beginning; one more than the last if there is none.
- *
- * Most of the time goes into waiting for main memory, so the tuples that the
- * search might look at are fetched several at a time.
  */
 static OffsetNumber
 search_page(BtreeReader *reader, Page page, OffsetNumber low, OffsetNumber high,
 			const ReadRange *range)
 {
-	while (high - low >= SEARCH_FAN)
-	{
-		OffsetNumber step = (high - low) / SEARCH_FAN;
-		OffsetNumber first = low;
-
-		for (int i = 1; i < SEARCH_FAN; i++)
-			anshim_prefetch(page_tuple(page, first + i * step));
-		for (int i = 1; i < SEARCH_FAN; i++)
-		{
-			OffsetNumber probe = first + i * step;
-
-			if (compare_keys(reader, page_tuple(page, probe), range->key, range->from) >= 0)
-			{
-				high = probe;
-				break;
-			}
-			low = probe + 1;
-		}
-	}
 	while (low < high)
 	{
 		OffsetNumber mid = low + (high - low) / 2;
@@ -234,21 +214,21 @@ search_page(BtreeReader *reader, Page page, OffsetNumber low, OffsetNumber high,
 }
 
 /*
- * The same where the tuple is likely to be near `low`.
+ * The same, where most often the tuple is the one that was guessed.
  */
-static OffsetNumber
-search_near(BtreeReader *reader, Page page, OffsetNumber low, OffsetNumber high,
-			const ReadRange *range)
+static inline OffsetNumber
+find_first(BtreeReader *reader, Page page, OffsetNumber low, OffsetNumber high,
+		   const ReadRange *range, OffsetNumber guess)
 {
-	for (OffsetNumber step = 1; low + step - 1 < high; step *= 2)
-	{
-		OffsetNumber probe = low + step - 1;
-
-		if (compare_keys(reader, page_tuple(page, probe), range->key, range->from) >= 0)
-			return search_page(reader, page, low, probe, range);
-		low = probe + 1;
-	}
-	return search_page(reader, page, low, high, range);
+	if (guess < low || guess > high)
+		return search_page(reader, page, low, high, range);
+	if (guess > low &&
+		compare_keys(reader, page_tuple(page, guess - 1), range->key, range->from) >= 0)
+		return search_page(reader, page, low, guess - 1, range);
+	if (guess < high &&
+		compare_keys(reader, page_tuple(page, guess), range->key, range->from) < 0)
+		return search_page(reader, page, guess + 1, high, range);
+	return guess;
 }
 
 /*
@@ -305,13 +285,13 @@ add_rows(BtreeReader *reader, IndexTuple tuple, ReadState *state)
 }
 
 /*
- * Collect what this leaf page holds of the ranges from state->at on.  Leaves
- * state->at at the first range that has not been read to its end, and
- * state->more set if that one goes on on the next page; if not, it starts
- * elsewhere.
+ * Collect what this leaf page holds of the ranges from state->at on, as far as
+ * we have looked ahead.  Leaves state->at at the first range that has not been
+ * read to its end, and state->more set if that one goes on on the next page;
+ * if not, it starts elsewhere.
  */
 static void
-collect_rows(BtreeReader *reader, Page page, ReadState *state)
+collect_rows(BtreeReader *reader, Page page, BlockNumber block, ReadState *state)
 {
 	BTPageOpaque opaque = BTPageGetOpaque(page);
 	OffsetNumber max = PageGetMaxOffsetNumber(page);
@@ -323,12 +303,15 @@ collect_rows(BtreeReader *reader, Page page, ReadState *state)
 	if (state->more)
 		return;
 
-	for (; state->at < state->n; state->at++, first = false)
+	for (; state->at < reader->guessed; state->at++, first = false)
 	{
 		const ReadRange *range = &state->ranges[state->at];
+		const RangeAhead *ahead = range_ahead(reader, state->at);
 
-		at = first ? search_page(reader, page, at, max + 1, range) :
-			search_near(reader, page, at, max + 1, range);
+		if (ahead->block != block && !first)
+			return;				/* begins on another page */
+		at = find_first(reader, page, at, max + 1, range,
+						ahead->block == block ? ahead->guess : InvalidOffsetNumber);
 		if (at > max && !first)
 			return;				/* begins on another page */
 

@@ -27,6 +27,9 @@
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "storage/buf_internals.h"
+#include "utils/memdebug.h"
 #include "utils/rel.h"
 
 #include "btree_tuple.h"
@@ -38,6 +41,18 @@
  */
 #define LINE_POINTER_BYTES 768
 #define CACHE_LINE 64
+
+/* Ranges on a leaf that are worth fetching all of it. */
+#define LEAF_IS_DENSE 3
+
+/* Tuples of a range that are fetched ahead. */
+#define TUPLES_FETCHED 8
+
+/*
+ * What a look at an unlocked page's tuple may read: its header, a null bitmap,
+ * and three keys of fixed size.
+ */
+#define UNLOCKED_ROOM 128
 
 /*
  * Where the backend saw a leaf page last: which of the shared buffers.  Only a
@@ -51,9 +66,19 @@ typedef struct PageHint
 	Buffer		buffer;
 } PageHint;
 
-#define PAGE_HINTS (1 << 15)
+#define PAGE_HINTS (1 << 18)
 
 static PageHint page_hints[PAGE_HINTS];
+
+/* A binary search of a leaf for where a range begins */
+typedef struct PlaceSearch
+{
+	const char *page;
+	Ident		key;
+	int64		from;
+	OffsetNumber low;			/* all tuples before this are before the range */
+	OffsetNumber left;			/* the number of those that may be */
+} PlaceSearch;
 
 static void read_inner_page(BtreeReader *reader, uint32 level, BlockNumber block);
 static OffsetNumber choose_item(BtreeReader *reader, Page page, OffsetNumber low,
@@ -69,7 +94,7 @@ static BlockNumber find_leaf(BtreeReader *reader, Ident key, int64 start,
 void
 btree_tree_open(BtreeReader *reader)
 {
-	Buffer		buffer = btree_lock_leaf(reader, BTREE_METAPAGE);
+	Buffer		buffer = btree_lock_page(reader, BTREE_METAPAGE);
 	BTMetaPageData *meta = BTPageGetMeta(BufferGetPage(buffer));
 
 	if (meta->btm_magic != BTREE_MAGIC || meta->btm_version < BTREE_NOVAC_VERSION ||
@@ -103,7 +128,7 @@ static void
 read_inner_page(BtreeReader *reader, uint32 level, BlockNumber block)
 {
 	PathPage   *path = &reader->path[level];
-	Buffer		buffer = btree_lock_leaf(reader, block);
+	Buffer		buffer = btree_lock_page(reader, block);
 
 	memcpy(path->page, BufferGetPage(buffer), BLCKSZ);
 	path->item = P_FIRSTDATAKEY(BTPageGetOpaque(path->page));
@@ -204,18 +229,18 @@ btree_start(BtreeReader *reader)
 {
 	for (uint32 level = 1; level <= reader->root_level; level++)
 		reader->path[level].valid = false;
-	reader->first_ahead = reader->nahead = 0;
-	reader->next_range = 0;
+	reader->located = reader->guessed = 0;
 }
 
 /*
- * The slot for a leaf page's hint; emptied if it held another page's.
+ * The slot for a page's hint; emptied if it held another page's.  Pages that
+ * follow each other have slots that do.
  */
 static PageHint *
 page_hint(BtreeReader *reader, BlockNumber block)
 {
 	RelFileNumber file = reader->rel->rd_locator.relNumber;
-	PageHint   *hint = &page_hints[hash_combine(file, block) % PAGE_HINTS];
+	PageHint   *hint = &page_hints[(murmurhash32(file) + block) % PAGE_HINTS];
 
 	if (hint->file != file || hint->block != block)
 	{
@@ -229,143 +254,234 @@ page_hint(BtreeReader *reader, BlockNumber block)
 /*
  * Let a leaf come nearer: into shared buffers, or, if it is there, the lines
  * that every look at it needs into the processor's cache.  The page is not
- * pinned, so it may be another one by now; nothing is read from it.
+ * pinned, so it may be another one by now; nothing is read from it.  Returns
+ * where it is, if it is there.
  */
-static void
-prefetch_leaf(BtreeReader *reader, BlockNumber block, LeafAhead *leaf)
+static Buffer
+prefetch_leaf(BtreeReader *reader, BlockNumber block)
 {
 	PageHint   *hint = page_hint(reader, block);
 
-	leaf->block = block;
 	if (!BufferIsValid(hint->buffer))
 		hint->buffer = PrefetchBuffer(reader->rel, MAIN_FORKNUM, block).recent_buffer;
-	leaf->recent = hint->buffer;
-	if (leaf->recent > 0)
+	if (BufferIsValid(hint->buffer) && !BufferIsLocal(hint->buffer))
 	{
-		const char *page = BufferGetBlock(leaf->recent);
+		const char *page = BufferGetBlock(hint->buffer);
 
+		anshim_prefetch(GetBufferDescriptor(hint->buffer - 1));
+		anshim_prefetch(page + BLCKSZ - CACHE_LINE);
 		for (int i = 0; i < LINE_POINTER_BYTES; i += CACHE_LINE)
 			anshim_prefetch(page + i);
-		anshim_prefetch(page + BLCKSZ - CACHE_LINE);
+	}
+	return hint->buffer;
+}
+
+static pg_attribute_always_inline void
+prefetch_page(Buffer recent, int from)
+{
+	if (BufferIsValid(recent) && !BufferIsLocal(recent))
+		for (int i = from; i < BLCKSZ; i += CACHE_LINE)
+			anshim_prefetch((const char *) BufferGetBlock(recent) + i);
+}
+
+/*
+ * Find the leaves on which the next ranges begin.
+ */
+static void
+locate_ranges(BtreeReader *reader, const ReadRange *ranges, int n)
+{
+	int			end = Min(n, reader->located + RANGES_AHEAD);
+	IndexTuple	bound = NULL;
+	int			shared = 0;
+
+	for (int i = reader->located; i < end; i++)
+	{
+		const ReadRange *range = &ranges[i];
+		RangeAhead *ahead = range_ahead(reader, i);
+
+		if (i > reader->located &&
+			(bound == NULL || !pivot_at_or_before(reader, bound, range->key, range->from)))
+		{
+			*ahead = *range_ahead(reader, i - 1);
+			if (++shared == LEAF_IS_DENSE)
+				prefetch_page(ahead->recent, LINE_POINTER_BYTES);
+		}
+		else
+		{
+			ahead->block = find_leaf(reader, range->key, range->from, &bound);
+			ahead->recent = prefetch_leaf(reader, ahead->block);
+			shared = 1;
+		}
+		ahead->guess = InvalidOffsetNumber;
+	}
+	reader->located = end;
+}
+
+/*
+ * A tuple of a page that we have neither locked nor pinned: it may be anything,
+ * but lies within the page with all the keys that it could have.
+ */
+static inline IndexTuple
+unlocked_tuple(const char *page, OffsetNumber item)
+{
+	ItemIdData	id = *(volatile ItemIdData *) PageGetItemId((Page) page, item);
+
+	return (IndexTuple) (page + Min(ItemIdGetOffset(&id), BLCKSZ - UNLOCKED_ROOM));
+}
+
+/*
+ * One step of a binary search that goes on for several ranges at once, without
+ * branches, which could not be foreseen.
+ */
+static pg_attribute_always_inline void
+search_step(const BtreeReader *reader, PlaceSearch *search, int key_width)
+{
+	const KeyPlace place = {reader->key_place.offset, key_width};
+	OffsetNumber half = search->left / 2;
+	const char *data = tuple_data(unlocked_tuple(search->page, search->low + half));
+	Ident		key = load_fixed(&place, data);
+	int64		start = *(const int64 *) (data + reader->start_offset);
+	bool		before;
+
+	before = (key.hi < search->key.hi) |
+		((key.hi == search->key.hi) &
+		 ((key.lo < search->key.lo) | ((key.lo == search->key.lo) & (start < search->from))));
+	before &= search->left > 0;
+	search->low += before ? half + 1 : 0;
+	search->left = before ? search->left - half - 1 : half;
+}
+
+static pg_attribute_always_inline void
+search_together(const BtreeReader *reader, PlaceSearch *searches, int n, int steps, int key_width)
+{
+	while (steps-- > 0)
+		for (int i = 0; i < n; i++)
+			search_step(reader, &searches[i], key_width);
+}
+
+/*
+ * Guess where on their leaves ranges[reader->guessed] and those after it begin,
+ * and fetch what is there.
+ *
+ * These are binary searches, whose steps have to wait for main memory; done
+ * for all ranges at once, the waits are one.  The pages are read without a
+ * lock or a pin, so what comes out is checked when they are locked.
+ */
+static void
+guess_places(BtreeReader *reader, const ReadRange *ranges)
+{
+	PlaceSearch searches[RANGES_AHEAD];
+	RangeAhead *aheads[RANGES_AHEAD];
+	int			longest = 0;
+	int			n = 0;
+
+	for (int i = reader->guessed; i < reader->located; i++)
+	{
+		PlaceSearch *search = &searches[n];
+		RangeAhead *ahead = range_ahead(reader, i);
+
+		if (!BufferIsValid(ahead->recent) || BufferIsLocal(ahead->recent))
+			continue;
+		search->page = BufferGetBlock(ahead->recent);
+		VALGRIND_MAKE_MEM_DEFINED(search->page, BLCKSZ);	/* not pinned */
+		search->key = ranges[i].key;
+		search->from = ranges[i].from;
+		search->low = P_FIRSTKEY;
+		search->left = Max(Min((int) PageGetMaxOffsetNumber((Page) search->page),
+							   MaxIndexTuplesPerPage) - P_HIKEY, 0);
+		longest = Max(longest, search->left);
+		anshim_prefetch(unlocked_tuple(search->page, P_HIKEY));
+		aheads[n++] = ahead;
+	}
+	if (n == 0)
+		return;
+
+	longest = longest > 0 ? pg_leftmost_one_pos32(longest) + 1 : 0;
+	switch (reader->key_place.width)
+	{
+		case 8:
+			search_together(reader, searches, n, longest, 8);
+			break;
+		case 16:
+			search_together(reader, searches, n, longest, 16);
+			break;
+		default:
+			search_together(reader, searches, n, longest, reader->key_place.width);
+			break;
+	}
+
+	for (int i = 0; i < n; i++)
+	{
+		aheads[i]->guess = searches[i].low;
+		for (int j = 0; j < TUPLES_FETCHED; j++)
+			anshim_prefetch(unlocked_tuple(searches[i].page, searches[i].low + j));
 	}
 }
 
 /*
- * Look for the leaves that ranges[0..n-1] will need next.
+ * Look for the ranges that follow, once those before ranges[reader->guessed]
+ * have been read.
+ *
+ * This goes in two steps, each for a number of ranges together: where their
+ * leaves are, and then, while the next ones' leaves come nearer, where on them
+ * they begin.
  */
 void
 btree_look_ahead(BtreeReader *reader, const ReadRange *ranges, int n)
 {
-	while (reader->nahead < LEAVES_AHEAD && reader->next_range < n)
-	{
-		const ReadRange *range = &ranges[reader->next_range];
-		LeafAhead  *leaf = &reader->ahead[(reader->first_ahead + reader->nahead++) %
-										  LEAVES_AHEAD];
-		IndexTuple	bound;
-
-		leaf->range = reader->next_range;
-		prefetch_leaf(reader, find_leaf(reader, range->key, range->from, &bound), leaf);
-
-		/* the ranges that begin on the same leaf */
-		do
-			reader->next_range++;
-		while (reader->next_range < n &&
-			   (bound == NULL ||
-				!pivot_at_or_before(reader, bound, ranges[reader->next_range].key,
-									ranges[reader->next_range].from)));
-	}
+	if (reader->located == reader->guessed)
+		locate_ranges(reader, ranges, n);
+	if (reader->fixed)
+		guess_places(reader, ranges);
+	reader->guessed = reader->located;
+	locate_ranges(reader, ranges, n);
 }
 
 /*
- * The same for the tuples that a search of the leaf looks at first, once its
- * line pointers have come.  They are read without a lock or a pin, so they may
- * be anything, and only say what of the page to fetch.
+ * Pin and share-lock a page, which was in this buffer not long ago, if that is
+ * one.
  */
-static void
-prefetch_tuples(const LeafAhead *leaf)
+static Buffer
+lock_page_in(BtreeReader *reader, BlockNumber block, Buffer recent)
 {
-	const char *page;
-	OffsetNumber first = P_FIRSTKEY;
-	OffsetNumber step;
+	Buffer		buffer = recent;
 
-	if (leaf->recent <= 0)
-		return;
-	page = BufferGetBlock(leaf->recent);
-	step = Min(PageGetMaxOffsetNumber((Page) page), MaxIndexTuplesPerPage) / SEARCH_FAN;
-	for (int i = 1; i < SEARCH_FAN; i++)
+	if (!BufferIsValid(recent) ||
+		!ReadRecentBuffer(reader->rel->rd_locator, MAIN_FORKNUM, block, recent))
 	{
-		ItemId		item = PageGetItemId((Page) page, first + i * step);
-
-		anshim_prefetch(page + ItemIdGetOffset(item) % BLCKSZ);
+		buffer = ReadBuffer(reader->rel, block);
+		page_hint(reader, block)->buffer = buffer;
 	}
-}
-
-/*
- * Pin and share-lock a page.
- */
-Buffer
-btree_lock_leaf(BtreeReader *reader, BlockNumber block)
-{
-	Buffer		buffer = ReadBuffer(reader->rel, block);
-
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	_bt_checkpage(reader->rel, buffer);
 	return buffer;
 }
 
 /*
- * The page is no longer where it was.
+ * Pin and share-lock a page.
  */
-static void
-forget_hint(BtreeReader *reader, BlockNumber block)
+Buffer
+btree_lock_page(BtreeReader *reader, BlockNumber block)
 {
-	page_hint(reader, block)->buffer = InvalidBuffer;
-}
-
-static Buffer
-lock_leaf_ahead(BtreeReader *reader, const LeafAhead *leaf)
-{
-	if (leaf->recent > 0 &&
-		ReadRecentBuffer(reader->rel->rd_locator, MAIN_FORKNUM, leaf->block, leaf->recent))
-	{
-		LockBuffer(leaf->recent, BUFFER_LOCK_SHARE);
-		_bt_checkpage(reader->rel, leaf->recent);
-		return leaf->recent;
-	}
-	forget_hint(reader, leaf->block);
-	return btree_lock_leaf(reader, leaf->block);
+	return lock_page_in(reader, block, page_hint(reader, block)->buffer);
 }
 
 /*
- * The leaf, pinned and share-locked, on which range `at`'s first row is, or
- * would be.
+ * The leaf, pinned and share-locked, on which the range, number `at`, begins.
  */
 Buffer
-btree_lock_first_leaf(BtreeReader *reader, const ReadRange *ranges, int n, int at)
+btree_lock_first_leaf(BtreeReader *reader, const ReadRange *range, int at)
 {
-	const ReadRange *range = &ranges[at];
-	Buffer		buffer;
+	const RangeAhead *ahead = range_ahead(reader, at);
+	Buffer		buffer = lock_page_in(reader, ahead->block, ahead->recent);
 
-	/* leave those behind that hold only ranges which have been read */
-	btree_look_ahead(reader, ranges, n);
-	while (reader->nahead > 1 &&
-		   reader->ahead[(reader->first_ahead + 1) % LEAVES_AHEAD].range <= at)
-	{
-		reader->first_ahead++;
-		reader->nahead--;
-		btree_look_ahead(reader, ranges, n);
-	}
-
-	if (reader->nahead > 1)
-		prefetch_tuples(&reader->ahead[(reader->first_ahead + 1) % LEAVES_AHEAD]);
-	buffer = lock_leaf_ahead(reader, &reader->ahead[reader->first_ahead % LEAVES_AHEAD]);
 	while (beyond_page(reader, BufferGetPage(buffer), range->key, range->from))
 	{
 		BlockNumber next = BTPageGetOpaque(BufferGetPage(buffer))->btpo_next;
 
 		UnlockReleaseBuffer(buffer);
 		CHECK_FOR_INTERRUPTS();
-		buffer = btree_lock_leaf(reader, next);
+		buffer = btree_lock_page(reader, next);
 	}
 	return buffer;
 }

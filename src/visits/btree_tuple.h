@@ -35,19 +35,16 @@ typedef struct KeyPlace
 	int			width;			/* 2, 4, 8 or 16 */
 } KeyPlace;
 
-/* A leaf page that will be read soon. */
-typedef struct LeafAhead
+/* A range that will be read soon: hints, nothing more. */
+typedef struct RangeAhead
 {
-	int			range;			/* the first range that begins there */
-	BlockNumber block;
-	Buffer		recent;			/* where it was in shared buffers, if it was */
-} LeafAhead;
+	BlockNumber block;			/* the leaf that it begins on */
+	Buffer		recent;			/* where that was in shared buffers, if it was */
+	OffsetNumber guess;			/* the first tuple there, if that is known */
+} RangeAhead;
 
-/* Tuples of a leaf that a search looks at together. */
-#define SEARCH_FAN 8
-
-/* Leaf pages that are looked for ahead of their reading, a power of two. */
-#define LEAVES_AHEAD 8
+/* Ranges that are looked for ahead of their reading, together. */
+#define RANGES_AHEAD 16
 
 struct BtreeReader
 {
@@ -73,11 +70,10 @@ struct BtreeReader
 	uint32		root_level;
 	PathPage   *path;			/* by level, from 1 to root_level */
 
-	/* leaves to come: a ring */
-	LeafAhead	ahead[LEAVES_AHEAD];
-	uint32		first_ahead;
-	uint32		nahead;
-	int			next_range;		/* the first that is not in there yet */
+	/* ranges to come: a ring, by their number; see btree_look_ahead() */
+	RangeAhead	ahead[2 * RANGES_AHEAD];
+	int			located;		/* ranges whose block is known */
+	int			guessed;		/* ranges whose guess is */
 
 	bool		believe_dead;	/* LP_DEAD marks */
 	char	   *copies[2];		/* leaf pages, if not fixed; the current one
@@ -91,12 +87,17 @@ struct BtreeReader
 extern void btree_tree_open(BtreeReader *reader);
 extern void btree_tree_close(BtreeReader *reader);
 extern void btree_start(BtreeReader *reader);
-extern Buffer btree_lock_first_leaf(BtreeReader *reader, const ReadRange *ranges, int n,
-									int at);
-extern Buffer btree_lock_leaf(BtreeReader *reader, BlockNumber block);
+extern Buffer btree_lock_first_leaf(BtreeReader *reader, const ReadRange *range, int at);
+extern Buffer btree_lock_page(BtreeReader *reader, BlockNumber block);
 extern void btree_look_ahead(BtreeReader *reader, const ReadRange *ranges, int n);
 
-static inline Ident
+static inline RangeAhead *
+range_ahead(BtreeReader *reader, int range)
+{
+	return &reader->ahead[range % (2 * RANGES_AHEAD)];
+}
+
+static pg_attribute_always_inline Ident
 load_fixed(const KeyPlace *place, const char *data)
 {
 	Ident		ident = {0, 0};
@@ -158,7 +159,7 @@ tuple_start(BtreeReader *reader, IndexTuple tuple)
  * Compare the tuple's first key column with key.  Nulls sort last, after
  * everything that we look for.
  */
-static inline int
+static pg_attribute_always_inline int
 compare_key(BtreeReader *reader, IndexTuple tuple, Ident key)
 {
 	bool		isnull;
@@ -175,7 +176,7 @@ compare_key(BtreeReader *reader, IndexTuple tuple, Ident key)
 /*
  * Compare a tuple that has its first two key columns with (key, start).
  */
-static inline int
+static pg_attribute_always_inline int
 compare_keys(BtreeReader *reader, IndexTuple tuple, Ident key, int64 start)
 {
 	int			cmp = compare_key(reader, tuple, key);

@@ -264,8 +264,9 @@ ident_compare_datum(const IdentType *type, Datum a, Ident b)
 static inline uint64
 ident_hash(const IdentType *type, Ident ident)
 {
-	return type->class == IDENT_FIXED ?
-		murmurhash64(ident.hi ^ murmurhash64(ident.lo)) : ident.hi;
+	if (type->class != IDENT_FIXED)
+		return ident.hi;
+	return murmurhash64(ident.lo == 0 ? ident.hi : ident.hi ^ murmurhash64(ident.lo));
 }
 
 static inline bool
