@@ -175,6 +175,12 @@ AS 'MODULE_PATHNAME', 'anshim_witness' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 
 COMMENT ON FUNCTION anshim.witness(text, text, bytea[], text) IS 'cosigns a checkpoint that continues the one before';
 REVOKE ALL ON FUNCTION anshim.witness(text, text, bytea[], text) FROM PUBLIC;
 
+--| `anshim.witnessed_size(origin)` → `bigint`: how many leaves of a log have been cosigned here, 0 for none. A proof has to begin there. Has to be granted.
+CREATE FUNCTION anshim.witnessed_size(origin text) RETURNS bigint
+AS 'MODULE_PATHNAME', 'anshim_witnessed_size' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION anshim.witnessed_size(text) IS 'how much of a log has been cosigned';
+REVOKE ALL ON FUNCTION anshim.witnessed_size(text) FROM PUBLIC;
+
 --| `anshim.witness_vkey(kid)` → `text`: the verifier key of this witness with this key: for `anshim.verify_checkpoint`, and whoever else counts cosignatures. A
 --| witness is called as its key's issuer and kid, `seoul.example/w1`.
 CREATE FUNCTION anshim.witness_vkey(kid text) RETURNS text

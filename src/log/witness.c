@@ -66,6 +66,7 @@ enum
 PG_FUNCTION_INFO_V1(anshim_trust_log);
 PG_FUNCTION_INFO_V1(anshim_distrust_log);
 PG_FUNCTION_INFO_V1(anshim_witness);
+PG_FUNCTION_INFO_V1(anshim_witnessed_size);
 PG_FUNCTION_INFO_V1(anshim_witness_vkey);
 
 /* Why a checkpoint is refused, as in anshim.witnessed.refused; NULL: it is not. */
@@ -309,6 +310,19 @@ is_contradicted(const Submission *submission, Snapshot snapshot)
 }
 
 /*
+ * What the file of this log has; the file's name.
+ */
+static char *
+read_head(const text *origin, Head *head)
+{
+	char	   *utf8 = utf8_from_server(VARDATA_ANY(origin), VARSIZE_ANY_EXHDR(origin));
+	char	   *name = head_name_of_origin(utf8);
+
+	head_read(name, utf8, head);
+	return name;
+}
+
+/*
  * What was cosigned last: by the file, or by the record if that knows more,
  * the file being lost.
  */
@@ -503,8 +517,7 @@ anshim_witness(PG_FUNCTION_ARGS)
 	lock_origin(submission.origin);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	require_trusted(&submission, snapshot);
-	name = head_name_of_origin(utf8_from_server(VARDATA_ANY(submission.origin), VARSIZE_ANY_EXHDR(submission.origin)));
-	head_read(name, pnstrdup(submission.checkpoint.origin.data, submission.checkpoint.origin.len), &head);
+	name = read_head(submission.origin, &head);
 	read_last(&submission, &head, snapshot, &last_size, last_root);
 
 	record_head(&submission, &head, snapshot);
@@ -524,6 +537,21 @@ anshim_witness(PG_FUNCTION_ARGS)
 	head_replace(name, &head, utf8, strlen(utf8));
 	UnregisterSnapshot(snapshot);
 	PG_RETURN_DATUM(cosigned);
+}
+
+Datum
+anshim_witnessed_size(PG_FUNCTION_ARGS)
+{
+	Submission	submission = {.origin = PG_GETARG_TEXT_PP(0)};
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Head		head;
+	MerkleHash	root;
+	int64		size;
+
+	(void) read_head(submission.origin, &head);
+	read_last(&submission, &head, snapshot, &size, root);
+	UnregisterSnapshot(snapshot);
+	PG_RETURN_INT64(size);
 }
 
 Datum

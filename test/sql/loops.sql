@@ -135,7 +135,7 @@ INSERT INTO call (undo, error, statement) VALUES
 (true, '55000', $$SELECT anshim.checkpoint('plain', 'door')$$),
 (false, '', $$SELECT anshim.verify_checkpoint(note, anshim.vkey('noted', 'door')), anshim.witness_vkey('witness') FROM signed$$),
 (false, '22023', $$SELECT anshim.verify_checkpoint(note, 'x') FROM signed$$),
-(true, '', $$SELECT anshim.trust_log('jeju.example/noted', anshim.vkey('noted', 'door')); SELECT anshim.witness('jeju.example/noted', note, '{}', 'witness') FROM signed; SELECT anshim.distrust_log('jeju.example/noted', anshim.vkey('noted', 'door'))$$),
+(true, '', $$SELECT anshim.trust_log('jeju.example/noted', anshim.vkey('noted', 'door')); SELECT anshim.witness('jeju.example/noted', note, '{}', 'witness'), anshim.witnessed_size('jeju.example/noted') FROM signed; SELECT anshim.distrust_log('jeju.example/noted', anshim.vkey('noted', 'door'))$$),
 (false, '', $$SELECT anshim.strand_ends('noted'), s FROM anshim.status s$$),
 (true, '', $$SELECT anshim.keep_for('noted', '28 days'), anshim.set_retention(gen_random_uuid(), '1 day', 'x')$$),
 (true, '', $$SELECT anshim.check_chain('noted')$$),
@@ -145,6 +145,13 @@ INSERT INTO call (undo, error, statement) VALUES
 (false, '55000', $$SELECT anshim.verify_chain('plain')$$),
 (true, '', $$SELECT anshim.expire('noted', now() + '1 day')$$),
 (true, '55000', $$SELECT anshim.expire('plain', now())$$),
+(true, '42704', $$SELECT anshim.add_peer('nobody', 'witness')$$),
+(true, '42704', $$SELECT anshim.remove_peer('nobody')$$),
+(true, '', $$SELECT anshim.gather_checkpoints()$$),
+(true, '42704', $$SELECT anshim.gather_one('jeju.example/noted', note, '{}', 'witness') FROM signed$$),
+(true, '42P01', $$SELECT anshim.gather_log('nowhere', 'jeju.example/noted', 'witness')$$),
+(true, '42P01', $$SELECT anshim.gather_peer(ROW('nobody', 'nowhere', 'witness', now())::anshim.peer)$$),
+(false, '', $$SELECT anshim.cosigned_checkpoint('jeju.example/noted', '{}')$$),
 (true, '22023', $$SELECT anshim.witness('busan.example/x', note, '{}', 'witness') FROM signed$$);
 
 -- Each function is called, but for those that PostgreSQL itself calls.

@@ -64,6 +64,7 @@ SELECT anshim.witness(:'origin', NULL, '{}', 'w1');
 SELECT anshim.witness(:'origin', :'first', NULL, 'w1');
 SELECT anshim.witness(:'origin', :'first', '{}', NULL);
 SELECT count(*) AS kept FROM anshim.witnessed;
+SELECT anshim.witnessed_size(:'origin') AS nothing_yet, anshim.witnessed_size('') AS of_no_log;
 
 -- 200: what comes back is the note and one line more.
 \set VERBOSITY default
@@ -108,6 +109,7 @@ FROM anshim.witnessed WHERE origin = :'origin' ORDER BY size, refused NULLS FIRS
 BEGIN;
 SELECT anshim.witness(:'origin', :'third', :'from_second', 'w1') AS taken_back \gset
 ROLLBACK;
+SELECT anshim.witnessed_size(:'origin') = (SELECT max(size) FROM anshim.witnessed) AS by_the_record, anshim.witnessed_size(:'origin') = split_part(:'third', E'\n', 2)::bigint AS by_the_file;
 SELECT anshim.verify_checkpoint(:'taken_back', :'vkey', ARRAY[:'w1'], 1) AS good;
 SELECT anshim.witness(:'origin', :'second', '{}', 'w1') IS NULL AS refused;
 SELECT size, cosignature = split_part(:'taken_back', E'\n', 6) || E'\n' AS recorded_after_all, note = :'third' AS whole
