@@ -155,6 +155,10 @@ need() {
 	esac
 	need_packages "${packages[@]}"
 	[ "$purpose" != check ] || want_packages shellcheck zbar-tools librsvg2-bin
+	# A scheduler for the tests, where it is packaged
+	if [ "$purpose" = check ] && [ -n "$major" ] && apt-cache show "postgresql-$major-cron" >/dev/null 2>&1; then
+		want_packages "postgresql-$major-cron"
+	fi
 	# An HSM for the tests, where OpenSSL's provider for such is packaged
 	if [ "$purpose" = check ] && apt-cache show pkcs11-provider >/dev/null 2>&1; then
 		want_packages pkcs11-provider softhsm2
