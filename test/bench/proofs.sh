@@ -10,6 +10,8 @@
 #   LOADS=20         the rows come in so many COPYs, two at a time, of which each
 #                    pair is sealed at once
 #   PROOFS=2000      proofs that are measured of each kind
+#   SECONDS_BESIDE=30   for so long eight clients insert single rows afterwards, 500
+#                    a second, while what is there is sealed again and again
 #
 # The report goes to standard output, as Markdown, and into build/bench.
 
@@ -19,6 +21,7 @@
 ROWS=${ROWS:-10000000}
 LOADS=${LOADS:-20}
 PROOFS=${PROOFS:-2000}
+SECONDS_BESIDE=${SECONDS_BESIDE:-30}
 
 # `times` holds what was measured, in milliseconds, a row a measurement.
 SETUP="
@@ -28,17 +31,17 @@ CREATE TABLE visit (subject bigint NOT NULL, venue integer NOT NULL, entered_at 
 SELECT anshim.chain('visit', 'bench.example/visits');
 CREATE TABLE times (what text, rows bigint, ms float8);
 
-CREATE PROCEDURE seal() LANGUAGE plpgsql AS \$\$
+CREATE PROCEDURE seal(what text) LANGUAGE plpgsql AS \$\$
 DECLARE
 	had bigint := coalesce(max(size), 0) FROM anshim.block;
 	begun timestamptz := clock_timestamp();
 	has bigint := anshim.seal('visit');
 BEGIN
-	INSERT INTO times VALUES ('seal', has - had, 1000 * extract(epoch FROM clock_timestamp() - begun));
+	INSERT INTO times VALUES (what, has - had, 1000 * extract(epoch FROM clock_timestamp() - begun));
 END \$\$;
 
 -- Whatever does not verify is an error: what fails is quick.
-CREATE PROCEDURE prove_inclusion() LANGUAGE plpgsql AS \$\$
+CREATE PROCEDURE prove_inclusion(what text) LANGUAGE plpgsql AS \$\$
 DECLARE
 	asked record;
 	proof record;
@@ -49,7 +52,7 @@ BEGIN
 		begun := clock_timestamp();
 		SELECT * INTO proof FROM anshim.inclusion_proof('visit', asked.link, asked.size);
 		ended := clock_timestamp();
-		INSERT INTO times VALUES ('inclusion', 1, 1000 * extract(epoch FROM ended - begun));
+		INSERT INTO times VALUES (what, 1, 1000 * extract(epoch FROM ended - begun));
 		IF proof.size = asked.last AND NOT anshim.verify_inclusion(anshim.leaf_hash(asked.link), proof.index, proof.size, proof.path, asked.root) THEN
 			RAISE EXCEPTION 'a proof of inclusion does not verify';
 		END IF;
@@ -69,7 +72,7 @@ BEGIN
 		begun := clock_timestamp();
 		proof := anshim.consistency_proof('visit', asked.old_size, asked.new_size);
 		ended := clock_timestamp();
-		INSERT INTO times VALUES ('consistency', 1, 1000 * extract(epoch FROM ended - begun));
+		INSERT INTO times VALUES ('proof of consistency', 1, 1000 * extract(epoch FROM ended - begun));
 		IF NOT anshim.verify_consistency(asked.old_size, asked.new_size, asked.old_root, asked.new_root, proof) THEN
 			RAISE EXCEPTION 'a proof of consistency does not verify';
 		END IF;
@@ -86,18 +89,21 @@ BEGIN
 		INSERT INTO times VALUES ('checkpoint', 1, 1000 * extract(epoch FROM clock_timestamp() - begun));
 	END LOOP;
 END \$\$;
-"
 
-# Half of the proofs are for the whole log, half for a smaller one of any size
-# that has the link.
-SAMPLE="
-CREATE TABLE sample AS
-SELECT v.link, CASE WHEN random() < 0.5 THEN NULL ELSE s.first + (random() * (b.size - s.first))::bigint END AS size, b.size AS last, b.root
-FROM visit v TABLESAMPLE BERNOULLI (100.0 * 1.5 * $PROOFS / $ROWS)
-CROSS JOIN (SELECT size, root FROM anshim.block ORDER BY block DESC LIMIT 1) b
-JOIN LATERAL (SELECT first_index + anshim.seq(v.link) - first_seq + 1 AS first FROM anshim.segment
-	WHERE strand = anshim.strand(v.link) AND first_seq <= anshim.seq(v.link) ORDER BY first_seq DESC LIMIT 1) s ON true
-ORDER BY random() LIMIT $PROOFS
+-- Rows of blocks from this one on.  Half of the proofs are for the whole log, half
+-- for a smaller one of any size that has the link.
+CREATE PROCEDURE choose(block_from bigint) LANGUAGE sql AS \$\$
+	DROP TABLE IF EXISTS sample;
+	CREATE TABLE sample AS
+	SELECT v.link, CASE WHEN random() < 0.5 THEN NULL ELSE s.index + 1 + floor(random() * (b.size - s.index - 1))::bigint END AS size, b.size AS last, b.root
+	FROM generate_series(1, $PROOFS)
+	CROSS JOIN (SELECT size, root FROM anshim.block ORDER BY block DESC LIMIT 1) b
+	CROSS JOIN LATERAL (SELECT old.size + floor(random() * (b.size - old.size))::bigint AS index
+		FROM (SELECT coalesce(max(size), 0) AS size FROM anshim.block WHERE block < block_from AND generate_series > 0) old) i -- another each time
+	CROSS JOIN LATERAL (SELECT strand, first_seq + i.index - first_index AS seq, i.index FROM anshim.segment
+		WHERE first_index <= i.index ORDER BY first_index DESC LIMIT 1) s
+	JOIN visit v ON anshim.strand(v.link) = s.strand AND anshim.seq(v.link) = s.seq
+\$\$;
 "
 
 # COPY of so many rows, from a client that makes them
@@ -118,16 +124,32 @@ load_and_seal() {
 		load "$rows" "$i" &
 		load "$rows" "$((i + 1))"
 		wait "$!"
-		sql -c "CALL seal()"
+		sql -c "CALL seal('seal')"
 	done
 }
 
+# Many small blocks, of many strands
+insert_and_seal() {
+	local writers
+
+	progress "inserting and sealing at once"
+	pgbench -n -c 8 -R 500 -T "$SECONDS_BESIDE" -f <(echo "INSERT INTO visit VALUES (random() * 2000000, random() * 50000, now(), NULL);") \
+		>"$BENCH/pgbench.log" 2>&1 &
+	writers=$!
+	while kill -0 "$writers" 2>/dev/null; do
+		sql -c "CALL seal('seal beside writers')"
+		sleep 0.1
+	done
+	wait "$writers"
+	sql -c "CALL seal('seal beside writers')"
+}
+
 SUMMARY="
-SELECT CASE what WHEN 'inclusion' THEN 'proof of inclusion' WHEN 'consistency' THEN 'proof of consistency' ELSE what END AS \"what\", count(*) AS \"times\",
+SELECT what, count(*) AS \"times\",
 	round(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms)::numeric, 2) AS \"median, ms\",
 	round(percentile_cont(0.99) WITHIN GROUP (ORDER BY ms)::numeric, 2) AS \"99 %, ms\",
 	round(max(ms)::numeric, 2) AS \"longest, ms\",
-	CASE what WHEN 'inclusion' THEN 10 END AS \"wanted, at most\"
+	CASE WHEN what LIKE 'proof of inclusion%' THEN 10 END AS \"wanted, at most\"
 FROM times WHERE what <> 'seal' GROUP BY what ORDER BY what DESC"
 
 report() {
@@ -154,9 +176,12 @@ as_server mkdir -m 700 "$CLUSTER/socket/keys"
 sql -c "ALTER DATABASE postgres SET anshim.key_directory = '$CLUSTER/socket/keys'"
 sql -f - <<<"$SETUP" >/dev/null
 load_and_seal
-sql -c "VACUUM (FREEZE, ANALYZE) visit" -c "$SAMPLE"
+small=$(sql -c "SELECT max(block) + 1 FROM anshim.block")
+insert_and_seal
+sql -c "VACUUM (FREEZE, ANALYZE)"
 progress "proving"
-sql -c "CALL prove_inclusion()"
+sql -c "CALL choose(1)" -c "CALL prove_inclusion('proof of inclusion')"
+sql -c "CALL choose($small)" -c "CALL prove_inclusion('proof of inclusion, small blocks')"
 sql -c "CALL prove_consistency()"
 sql -c "CALL sign()"
 report | tee "$BENCH/proofs.md"
