@@ -24,10 +24,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "common/hashfn.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -67,15 +65,7 @@ typedef struct Sealer
 void
 log_lock(const pg_uuid_t *chain)
 {
-	LOCKTAG		tag;
-
-	/*
-	 * chains whose hashes are the same wait for each other in vain, that is
-	 * all
-	 */
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, chain_relation("block"),
-					   hash_bytes(chain->data, UUID_LEN), 0);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	store_lock("block", chain->data, UUID_LEN);
 }
 
 /*

@@ -25,7 +25,9 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -97,6 +99,15 @@ store_scan_end(StoreScan *scan)
 	systable_endscan_ordered(scan->scan);
 	index_close(scan->index, AccessShareLock);
 	table_close(scan->table, AccessShareLock);
+}
+
+void
+store_lock(const char *table, const void *what, Size len)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, chain_relation(table), hash_bytes(what, (int) len), 0);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 void

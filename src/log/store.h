@@ -44,6 +44,13 @@ extern void store_scan_begin(StoreScan *scan, const char *table, const char *ind
 extern HeapTuple store_scan_next(StoreScan *scan, ScanDirection direction);
 extern void store_scan_end(StoreScan *scan);
 
+/*
+ * Waits for whoever has locked the same of a table: rows that belong together,
+ * and will.  To the end of the transaction.  Those of which the hash is the same
+ * wait for each other in vain, that is all.
+ */
+extern void store_lock(const char *table, const void *what, Size len);
+
 /* Adds a row to one of the extension's tables, whoever the current user is. */
 extern void store_insert(const char *table, Datum *values, bool *nulls);
 

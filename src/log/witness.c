@@ -27,9 +27,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
-#include "common/hashfn.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -479,16 +477,6 @@ cosign(const Submission *submission, text *kid, char line[NOTE_LINE_MAX])
 	(void) note_line_write(&note_key, cosignature, 8 + len, line);
 }
 
-static void
-lock_origin(const text *origin)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, chain_relation("witnessed"),
-					   hash_bytes((const unsigned char *) VARDATA_ANY(origin), (int) VARSIZE_ANY_EXHDR(origin)), 0);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
-
 Datum
 anshim_witness(PG_FUNCTION_ARGS)
 {
@@ -514,7 +502,7 @@ anshim_witness(PG_FUNCTION_ARGS)
 	if (!log_path_read(PG_GETARG_ARRAYTYPE_P(2), path, &n))
 		refuse_argument("invalid proof", "It is an array of hashes, 32 bytes each.");
 
-	lock_origin(submission.origin);
+	store_lock("witnessed", VARDATA_ANY(submission.origin), VARSIZE_ANY_EXHDR(submission.origin));
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	require_trusted(&submission, snapshot);
 	name = read_head(submission.origin, &head);

@@ -262,6 +262,22 @@ start_sealers(List *databases)
 }
 
 /*
+ * Say so if a round has ended before all databases were visited.
+ */
+static void
+warn_left(List *databases)
+{
+	if (databases != NIL)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg_plural("%d database was not sealed in the background in time",
+							   "%d databases were not sealed in the background in time",
+							   list_length(databases), list_length(databases)),
+				 errdetail("All processes that could do it were busy."),
+				 errhint("Raise max_worker_processes or anshim.seal_interval.")));
+}
+
+/*
  * End the sealers of databases that somebody waits to drop, rename, move or copy.
  */
 static void
@@ -321,6 +337,7 @@ anshim_launcher(Datum main_arg)
 			/* a clock that was set back must not stop us */
 			if (now >= next || now < begun)
 			{
+				warn_left(databases);
 				MemoryContextReset(round);
 				databases = list_databases(round);
 				begun = now;

@@ -8,7 +8,7 @@ use Fcntl qw(:flock);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 my $tmp = PostgreSQL::Test::Utils::tempdir;
 my $keys = "$tmp/keys";
@@ -172,6 +172,20 @@ $node->stop;
 unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal/, 'the server has been stopped in order');
 $standby->promote;
 ok($standby->poll_query_until('bare', sprintf $sealed, 'public.visit'), 'promoted, it seals');
+
+#
+# Where no process is free, that is said.  (One is the launcher, one PostgreSQL's own.)
+#
+$standby->append_conf('postgresql.conf', "max_worker_processes = 2\n");
+$standby->restart;
+my $said;
+for (1 .. 100)
+{
+	$said = slurp_file($standby->logfile) =~ /WARNING:  \d+ databases were not sealed in the background in time/;
+	last if $said;
+	sleep 0.1;
+}
+ok($said, 'the server says when it cannot keep up');
 $standby->stop;
 
 done_testing();
