@@ -123,6 +123,30 @@ OBJS = \
 	src/visits/visibility.o \
 	src/visits/track.o
 
+# The program in bin/, and what it shares with the extension.
+BIN_OBJS = \
+	bin/anshim_verify.o \
+	bin/catalog.o \
+	bin/check.o \
+	bin/compare.o \
+	bin/copy.o \
+	bin/crypto.o \
+	bin/events.o \
+	bin/export.o \
+	bin/json.o \
+	bin/notes.o \
+	bin/report.o \
+	bin/rows.o \
+	bin/source_db.o \
+	bin/source_files.o \
+	bin/strands.o \
+	bin/streams.o \
+	bin/tree.o \
+	bin/shared/src/chain/link_hash.o \
+	bin/shared/src/crypto/point.o \
+	bin/shared/src/log/merkle.o \
+	bin/shared/src/log/note.o
+
 # The version is written in anshim.control alone.
 here := $(dir $(firstword $(MAKEFILE_LIST)))
 ANSHIM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(here)anshim.control)
@@ -140,7 +164,7 @@ SHLIB_LINK += -lqrencode	# src/token
 
 DATA_built = anshim--$(ANSHIM_VERSION).sql
 DATA = $(wildcard $(srcdir)/sql/updates/anshim--*--*.sql)
-EXTRA_CLEAN = anshim--*.sql $(OBJS:.o=.d) demo-output \
+EXTRA_CLEAN = anshim--*.sql $(OBJS:.o=.d) $(BIN_OBJS) $(BIN_OBJS:.o=.d) bin/anshim_verify$(X) demo-output \
 	build/check build/indent build/pg[0-9]*
 
 # make check has its own runner, which needs no running server.
@@ -169,15 +193,15 @@ vpath %.c $(srcdir)
 vpath %.control $(srcdir)
 
 # The rooms' folders have to be made first then.
-rooms := $(filter-out ./,$(sort $(dir $(OBJS))))
+rooms := $(filter-out ./,$(sort $(dir $(OBJS) $(BIN_OBJS))))
 
-$(OBJS): | $(rooms)
+$(OBJS) $(BIN_OBJS): | $(rooms)
 $(rooms):
 	mkdir -p $@
 
 # PostgreSQL is often configured without dependency tracking: do it here.
 # The bitcode is stale when the object is.
--include $(OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(BIN_OBJS:.o=.d)
 $(foreach obj,$(OBJS),$(eval $(obj:.o=.bc): $(obj)))
 
 src/anshim.o: $(srcdir)/anshim.control
@@ -185,3 +209,32 @@ src/anshim.o: $(srcdir)/anshim.control
 # PostgreSQL 15 declares tree walkers without their arguments.
 src/visits/servers.o: override CFLAGS += -Wno-strict-prototypes
 $(shlib): $(srcdir)/pgxs.mk
+
+# The program is a client: PGXS builds either a library or a program, so these
+# are rules of our own.  The shared sources are compiled once more for it.
+$(BIN_OBJS): override CPPFLAGS += -DFRONTEND -I$(libpq_srcdir)
+$(BIN_OBJS): $(srcdir)/pgxs.mk
+
+bin/shared/%.o: %.c
+	$(COMPILE.c) -o $@ $<
+
+bin/anshim_verify$(X): $(BIN_OBJS)
+	$(CC) $(CFLAGS) $(BIN_OBJS) $(LDFLAGS) $(LDFLAGS_EX) $(libpq_pgport) -lcrypto -o $@
+
+all: bin/anshim_verify$(X)
+
+installdirs: installdirs-bin
+install: install-bin
+uninstall: uninstall-bin
+
+installdirs-bin:
+	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)/man1'
+
+install-bin: bin/anshim_verify$(X) installdirs-bin
+	$(INSTALL_PROGRAM) $< '$(DESTDIR)$(bindir)/'
+	$(INSTALL_DATA) $(srcdir)/bin/anshim_verify.1 '$(DESTDIR)$(mandir)/man1/'
+
+uninstall-bin:
+	rm -f '$(DESTDIR)$(bindir)/anshim_verify$(X)' '$(DESTDIR)$(mandir)/man1/anshim_verify.1'
+
+.PHONY: install-bin installdirs-bin uninstall-bin

@@ -132,7 +132,7 @@ debian_major() {
 # Find PostgreSQL, and what else this purpose needs, or install it.
 # Sets PG_CONFIG, MAJOR, and the installation's directories.
 need() {
-	local purpose=$1 packages=(gcc libc6-dev libqrencode-dev libssl-dev make) major=
+	local purpose=$1 packages=(gcc libc6-dev libpq-dev libqrencode-dev libssl-dev make) major=
 
 	if [ -z "${PG_CONFIG:-}" ]; then
 		if command -v apt-get >/dev/null; then
@@ -151,7 +151,7 @@ need() {
 	fi
 	case $purpose in
 	demo) packages+=(graphviz) ;;
-	check) packages+=(graphviz libipc-run-perl) ;;
+	check) packages+=(graphviz libipc-run-perl openssl) ;;
 	esac
 	need_packages "${packages[@]}"
 	[ "$purpose" != check ] || want_packages shellcheck zbar-tools librsvg2-bin

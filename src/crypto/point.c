@@ -16,11 +16,17 @@
  *
  * Public keys are public: nothing here needs constant time.
  *
+ * Shared with bin/, which compiles it with PostgreSQL's frontend headers.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------
  */
+#ifndef FRONTEND
 #include "postgres.h"
+#else
+#include "postgres_fe.h"
+#endif
 
 #include "crypto/crypto.h"
 #include "crypto/point.h"

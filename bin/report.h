@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * report.h
+ *	  What anshim_verify tells: findings, a summary, how far it is
+ *
+ * Findings go to standard output, a line each, everything else to standard
+ * error.  Names and values come from strangers: nothing of them that could
+ * move a terminal's cursor, or begin another line, is printed as it is.
+ *
+ * Copyright (c) 2026, anshim contributors
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ANSHIM_BIN_REPORT_H
+#define ANSHIM_BIN_REPORT_H
+
+/* What a finding can be, with the names of anshim.verify_chain(). */
+typedef enum FindingKind
+{
+	FOUND_CHANGED,				/* a row is not the one that was linked */
+	FOUND_MISSING,				/* links without their rows */
+	FOUND_INSERTED,				/* rows that were never appended */
+	FOUND_MOVED,				/* rows in another table or partition than
+								 * theirs */
+	FOUND_OUT_OF_ORDER,			/* rows come in another order than asked for */
+	FOUND_SEGMENT,				/* segments are not those that were sealed */
+	FOUND_BLOCK,				/* a block is not what was sealed */
+	FOUND_NODE,					/* nor is a node of the tree */
+	FOUND_EXPIRY,				/* nor what is recorded of an expiry */
+	FOUND_LAYOUT,				/* nor of columns */
+	FOUND_TABLE,				/* nor of the table and its partitions */
+	FOUND_LOG,					/* the log is not the one of a checkpoint */
+	FOUND_ROLLED_BACK,			/* it was longer once */
+	FOUND_SIGNATURE,			/* a checkpoint cannot be believed */
+	FOUND_COSIGNATURES,			/* too few witnesses have seen it */
+	FOUND_TRIGGER				/* a guard is not in its place */
+} FindingKind;
+
+#define NO_STRAND (-1)
+#define NO_SEQ INT64CONST(0)
+
+typedef struct Report
+{
+	bool		json;
+	bool		quiet;			/* findings alone */
+	bool		show_progress;
+	int64		findings;		/* in all */
+
+	/* of the chain that is being checked */
+	const char *source;
+	char	   *chain;			/* id; NULL between chains */
+	char	   *table;
+	int64		chain_findings;
+
+	/* report.c's own */
+	int64		total;			/* rows, about */
+	int64		printed_at;		/* when progress was shown last, in
+								 * microseconds; 0: not yet */
+} Report;
+
+extern void report_begin_chain(Report *report, const char *source, const char *chain,
+							   const char *schema, const char *table, int64 total);
+extern void report_end_chain(Report *report);
+
+extern void report_finding(Report *report, FindingKind kind, int32 strand, int64 seq,
+						   const char *format,...) pg_attribute_printf(5, 6);
+
+/* What was checked of a chain, findings aside. */
+typedef struct Summary
+{
+	int			leaves;			/* tables or partitions */
+	int64		strands;
+	int64		rows;
+	int64		events;
+	int64		blocks;
+	int64		unsealed;		/* rows */
+	int64		expired;		/* rows that are gone lawfully */
+	int64		expired_at;		/* when the last of them went */
+
+	/* of the checkpoints that agree, the newest */
+	bool		has_checkpoint;
+	int64		size;
+	int64		checkpoint_at;	/* cosigned, or else sealed */
+	bool		witnessed;		/* the former */
+	int64		unprotected;	/* rows after it; all, if there is none */
+	int64		now;			/* by the source's clock */
+} Summary;
+
+extern void report_summary(Report *report, const Summary *summary);
+
+/*
+ * A checkpoint that agrees.  `unproven` leaves, some of which are missing, were
+ * not computed of rows, but taken from a stored node.
+ */
+extern void report_checkpoint(Report *report, const char *file, int64 size, int cosignatures, int64 unproven);
+
+/* Rows done so far; cheap enough for every thousandth row. */
+extern void report_progress(Report *report, int64 rows);
+
+/* Take the progress bar away before something else is printed. */
+extern void report_clear_progress(Report *report);
+
+/* The name as SQL has it: quoted where needed. */
+extern char *quoted_name(const char *schema, const char *table);
+
+/* A moment in microseconds since 2000, as "2021-01-31 12:00:00+00" */
+extern char *time_text(int64 time);
+
+/* A length of time in words: "3 hours 20 minutes" */
+extern char *span_text(int64 microseconds);
+
+#endif							/* ANSHIM_BIN_REPORT_H */
