@@ -113,6 +113,17 @@ is( sql('here', "SELECT anshim.cosigned_checkpoint('south.example/visits', ARRAY
 is( sql('here', "SELECT split_part(anshim.cosigned_checkpoint('here.example/visits', ARRAY['$witness_key{south}']), E'\\n', 1)"), '',
 	'a log that is not gathered here has no checkpoint to cosign');
 
+# A peer that makes up another's cosignature spoils nothing.
+my $asked = "SELECT anshim.cosigned_checkpoint('south.example/visits', ARRAY['$witness_key{here}', '$witness_key{north}'])";
+sql('here', "INSERT INTO anshim.cosignature SELECT origin, size, root, 'south', note, overlay(cosignature placing 'AAAA' from length(cosignature) - 20), now() FROM anshim.witnessed WHERE origin = 'south.example/visits'");
+is(sql('here', $asked), $cosigned, 'a forged cosignature is left out');
+sql('here', "DELETE FROM anshim.cosignature WHERE server = 'south'");
+
+# South is verified against it, and demands the same quorum: of those two, not of others.
+my $verify = "SELECT count(*), min(finding) FROM anshim.verify_chain('visit', checkpoint => \$note\$$cosigned\$note\$, vkey => '$log_key{south}', witnesses => ARRAY[%s], quorum => 2)";
+is(sql('south', sprintf $verify, "'$witness_key{here}', '$witness_key{north}'"), '0|', 'the log behind it is intact');
+is(sql('south', sprintf $verify, "'$witness_key{here}', '$witness_key{south}'"), '1|cosignatures missing', 'others have not cosigned it');
+
 # What is asked of a peer: one row each, however many there are
 my $plan = sql('here', "EXPLAIN (VERBOSE, COSTS OFF) SELECT proof FROM anshim_south.growth WHERE origin = 'south.example/visits' AND old_size = 301 AND new_size = 1301 LIMIT 1");
 like($plan, qr/Remote SQL: SELECT proof FROM anshim\.growth WHERE \(\(origin = 'south\.example\/visits'\)\) AND \(\(old_size = 301\)\) AND \(\(new_size = 1301\)\)/, 'one proof is asked for');
