@@ -38,6 +38,7 @@ OBJS = \
 	src/chain/link_hash.o \
 	src/chain/make.o \
 	src/chain/position.o \
+	src/chain/position_page.o \
 	src/chain/strand.o \
 	src/chain/target.o \
 	src/chain/trigger.o \

@@ -73,6 +73,7 @@ typedef struct Writer
 	int32	   *strands;
 	int			nstrands;
 	int32		last_strand;	/* 0: none yet */
+	BlockNumber last_block;		/* of the index, where that was seen to end */
 
 	/* In this transaction: the strand that it holds. */
 	bool		holding;
@@ -195,6 +196,7 @@ learn(Writer *writer, Relation rel, const Trigger *trigger)
 	writer->hasher = row_hasher_create(&writer->chain);
 	writer->strands = NULL;
 	writer->nstrands = 0;
+	writer->last_block = InvalidBlockNumber;
 	MemoryContextSwitchTo(outside);
 	writer->valid = true;
 }
@@ -226,11 +228,12 @@ find_writer(Relation rel, const Trigger *trigger)
  * Taking a strand
  */
 
+/* The executor has locked the table's indexes so: asking again for the same costs least. */
 static void
 open_position(const Writer *writer, Relation rel, ChainLeaf *leaf)
 {
 	leaf->heap = rel;
-	leaf->position = index_open(writer->position, AccessShareLock);
+	leaf->position = index_open(writer->position, RowExclusiveLock);
 	leaf->link_attno = writer->link_attno;
 	leaf->events = false;
 }
@@ -357,9 +360,11 @@ take_strand(Writer *writer, Relation rel)
 
 	open_position(writer, rel, &leaf);
 	strand = choose_strand(writer, rel, &leaf);
+	if (strand != writer->last_strand)
+		writer->last_block = InvalidBlockNumber;
 	writer->last_strand = strand;
 	/* a strand all of whose rows have expired goes on behind them */
-	if (!position_last(&leaf, NULL, strand, SnapshotSelf, &writer->head) &&
+	if (!position_last(&leaf, NULL, strand, &writer->last_block, &writer->head) &&
 		!strand_lost(&writer->chain, strand, &writer->head.seq, writer->head.hash))
 	{
 		writer->head.seq = 0;

@@ -66,7 +66,7 @@ next_link(ChainLeaf *events, const pg_uuid_t *chain, Link *link,
 
 	link->strand = EVENT_STRAND;
 	link->layout = EVENT_LAYOUT;
-	if (position_last(events, chain, EVENT_STRAND, SnapshotSelf, &last))
+	if (position_last(events, chain, EVENT_STRAND, NULL, &last))
 	{
 		link->seq = last.seq + 1;
 		memcpy(previous, last.hash, LINK_HASH_LEN);

@@ -196,10 +196,10 @@ slot_link(TupleTableSlot *slot, const ChainLeaf *leaf, Link *link)
 	return !isnull;
 }
 
-/* The first row in this direction that agrees with the keys */
+/* The first row in this direction that agrees with the keys, and the page of the index */
 static bool
 get_one(const ChainLeaf *leaf, int nkeys, ScanKeyData *keys, Snapshot snapshot,
-		ScanDirection direction, Link *link)
+		ScanDirection direction, Link *link, BlockNumber *block)
 {
 	IndexScanDesc scan = index_beginscan(leaf->heap, leaf->position, snapshot, NULL, nkeys, 0);
 	TupleTableSlot *slot = table_slot_create(leaf->heap, NULL);
@@ -207,19 +207,24 @@ get_one(const ChainLeaf *leaf, int nkeys, ScanKeyData *keys, Snapshot snapshot,
 
 	index_rescan(scan, keys, nkeys, NULL, 0);
 	found = index_getnext_slot(scan, direction, slot) && slot_link(slot, leaf, link);
+	if (block != NULL)
+		*block = found ? ((BTScanOpaque) scan->opaque)->currPos.currPage : InvalidBlockNumber;
 	ExecDropSingleTupleTableSlot(slot);
 	index_endscan(scan);
 	return found;
 }
 
 bool
-position_last(const ChainLeaf *leaf, const pg_uuid_t *chain, int32 strand, Snapshot snapshot,
+position_last(const ChainLeaf *leaf, const pg_uuid_t *chain, int32 strand, BlockNumber *block,
 			  Link *link)
 {
 	ScanKeyData keys[2];
 
+	if (block != NULL && *block != InvalidBlockNumber &&
+		position_last_on_page(leaf, strand, *block, link))
+		return true;
 	position_keys(keys, leaf, chain, strand, BTEqualStrategyNumber, 0);
-	return get_one(leaf, 1, keys, snapshot, BackwardScanDirection, link);
+	return get_one(leaf, 1, keys, SnapshotSelf, BackwardScanDirection, link, block);
 }
 
 bool
@@ -228,7 +233,7 @@ position_get(const ChainLeaf *leaf, int32 strand, int64 seq, Snapshot snapshot, 
 	ScanKeyData keys[2];
 
 	position_keys(keys, leaf, NULL, strand, BTEqualStrategyNumber, seq);
-	return get_one(leaf, 2, keys, snapshot, ForwardScanDirection, link);
+	return get_one(leaf, 2, keys, snapshot, ForwardScanDirection, link, NULL);
 }
 
 bool

@@ -15,6 +15,7 @@
 
 #include "access/genam.h"
 #include "access/sdir.h"
+#include "storage/block.h"
 
 #include "chain/chain.h"
 
@@ -44,9 +45,17 @@ extern bool slot_link(TupleTableSlot *slot, const ChainLeaf *leaf, Link *link);
 extern void position_keys(ScanKeyData keys[2], const ChainLeaf *leaf, const pg_uuid_t *chain,
 						  int32 strand, StrategyNumber strategy, int64 seq);
 
-/* The last link of a strand that the snapshot shows; false if there is none. */
+/*
+ * The last link of a strand, committed or our own; false if there is none.
+ * *block, if given, is the page of the index where it was seen last, or
+ * InvalidBlockNumber, and becomes the one where it is.
+ */
 extern bool position_last(const ChainLeaf *leaf, const pg_uuid_t *chain, int32 strand,
-						  Snapshot snapshot, Link *link);
+						  BlockNumber *block, Link *link);
+
+/* Read off that page alone; false if it does not show it. */
+extern bool position_last_on_page(const ChainLeaf *leaf, int32 strand, BlockNumber block,
+								  Link *link);
 
 /* The link there, if the snapshot shows a row. */
 extern bool position_get(const ChainLeaf *leaf, int32 strand, int64 seq, Snapshot snapshot,

@@ -150,6 +150,37 @@ INSERT INTO visit (subject) VALUES ('after');
 SELECT subject, count(*), count(DISTINCT anshim.strand(link)) FROM visit WHERE subject IN ('prepared', 'lost', 'meanwhile', 'after') GROUP BY 1 ORDER BY 1;
 SELECT * FROM findings('visit');
 
+-- Many transactions of one session, which remembers where its strand ended: the
+-- index grows and splits, other strands end on the same page, the last row is
+-- one that was rolled back, or was vacuumed away; the index is made anew.
+CREATE TABLE tick (i int);
+SELECT anshim.chain('tick');
+CREATE PROCEDURE tick(n int) LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. n LOOP
+		INSERT INTO tick VALUES (i);
+		IF i % 7 = 0 THEN
+			ROLLBACK;
+		ELSE
+			COMMIT;
+		END IF;
+	END LOOP;
+END
+$$;
+CALL tick(6);
+BEGIN;
+INSERT INTO tick VALUES (0);
+PREPARE TRANSACTION 'chain_write_other';
+CALL tick(700);
+COMMIT PREPARED 'chain_write_other';
+CALL tick(1400);
+VACUUM tick;
+CALL tick(7);
+REINDEX TABLE tick;
+CALL tick(700);
+SELECT count(*), count(DISTINCT anshim.strand(link)) AS strands FROM tick;
+SELECT * FROM findings('tick');
+
 -- Other triggers: before ours, they change what is linked; those that come
 -- after it may drop the row, and must not change it, which they are told.
 CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.subject := upper(NEW.subject); RETURN NEW; END $$;
