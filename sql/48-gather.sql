@@ -150,8 +150,10 @@ CREATE TABLE anshim.cosignature (
 	note text NOT NULL,
 	cosignature text NOT NULL,
 	gathered_at timestamptz NOT NULL,
+	agrees boolean,
 	PRIMARY KEY (origin, size, root, server)
 );
+CREATE INDEX cosignature_open ON anshim.cosignature (origin, size) WHERE agrees IS NULL;
 COMMENT ON TABLE anshim.cosignature IS 'cosignatures of peers';
 COMMENT ON COLUMN anshim.cosignature.origin IS 'the log';
 COMMENT ON COLUMN anshim.cosignature.size IS 'how many leaves it had';
@@ -160,6 +162,7 @@ COMMENT ON COLUMN anshim.cosignature.server IS 'the peer that cosigned';
 COMMENT ON COLUMN anshim.cosignature.note IS 'the checkpoint, as the peer has it';
 COMMENT ON COLUMN anshim.cosignature.cosignature IS 'the signature line';
 COMMENT ON COLUMN anshim.cosignature.gathered_at IS 'when it was gathered';
+COMMENT ON COLUMN anshim.cosignature.agrees IS 'is it of a checkpoint that was cosigned here, too; NULL while that is not known';
 GRANT SELECT ON anshim.cosignature TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('anshim.cosignature', '');
 
@@ -270,7 +273,7 @@ BEGIN
 	FOR origin IN SELECT DISTINCT t.origin FROM anshim.trusted_log t ORDER BY 1 LOOP
 		witnessed := coalesce(max(c.size), 0) FROM anshim.cosignature c WHERE c.server = peer.server AND c.origin = gather_peer.origin;
 		EXECUTE format('INSERT INTO anshim.cosignature
-			SELECT w.origin, w.size, w.root, $1, w.note, w.cosignature, now() FROM %I.witnessed w
+			SELECT w.origin, w.size, w.root, $1, w.note, w.cosignature, now(), NULL FROM %I.witnessed w
 			WHERE w.origin = $2 AND w.size >= $3 AND w.cosignature IS NOT NULL
 			ON CONFLICT DO NOTHING', peer.schema_name) USING peer.server, origin, witnessed;
 	END LOOP;
@@ -300,7 +303,7 @@ REVOKE ALL ON FUNCTION anshim.gather_peer(anshim.peer) FROM PUBLIC;
 --| | `contradicts` | **alarm**: the log has signed two histories; both are in `anshim.witnessed` |
 --| | `not shown here` | **alarm**: a peer has cosigned a checkpoint of this log that its server has not shown here |
 --|
---| Evidence of what peers have cosigned is returned once. It stays in `anshim.witnessed`, as all that was refused: `WHERE refused IS NOT NULL`.
+--| Evidence of what peers have cosigned is returned once. It stays in `anshim.cosignature`, `WHERE NOT agrees`, and in `anshim.witnessed`, as all that was refused, `WHERE refused IS NOT NULL`.
 --|
 --| Meant to be called each minute, by a superuser. Two calls at once wait for each other.
 CREATE FUNCTION anshim.gather_checkpoints()
@@ -330,13 +333,18 @@ BEGIN
 
 	-- What peers have cosigned of a log must have been shown here, too, from the first that was.
 	FOR told IN
-		SELECT c.server, c.origin, c.note, p.kid
-		FROM anshim.cosignature c
-		JOIN anshim.peer p USING (server)
-		WHERE c.size BETWEEN (SELECT min(w.size) FROM anshim.witnessed w WHERE w.origin = c.origin AND w.refused IS NULL)
-				AND anshim.witnessed_size(c.origin)
-			AND NOT EXISTS (SELECT FROM anshim.witnessed w WHERE w.origin = c.origin AND w.size = c.size AND w.root = c.root)
+		WITH known AS MATERIALIZED (
+			SELECT t.origin, anshim.witnessed_size(t.origin) AS last,
+				(SELECT min(w.size) FROM anshim.witnessed w WHERE w.origin = t.origin AND w.refused IS NULL) AS first
+			FROM (SELECT DISTINCT origin FROM anshim.trusted_log) t)
+		UPDATE anshim.cosignature c
+		SET agrees = EXISTS (SELECT FROM anshim.witnessed w
+			WHERE w.origin = c.origin AND w.size = c.size AND w.root = c.root AND w.refused IS NULL)
+		FROM known k, anshim.peer p
+		WHERE c.agrees IS NULL AND c.origin = k.origin AND c.size BETWEEN k.first AND k.last AND p.server = c.server
+		RETURNING c.server, c.origin, c.note, c.agrees, p.kid
 	LOOP
+		CONTINUE WHEN told.agrees;
 		evidence := evidence || (
 			SELECT ROW(told.server, told.origin, anshim.witnessed_size(told.origin),
 				CASE g.outcome WHEN 'stale' THEN 'not shown here' ELSE g.outcome END, 'The peer has cosigned it. ' || g.detail, now())::anshim.gathered
@@ -372,14 +380,13 @@ DECLARE
 	lines text;
 BEGIN
 	FOR kept IN
-		SELECT w.note, array_agg(l.line) FILTER (WHERE l.line IS NOT NULL) AS lines
+		SELECT w.note, l.lines
 		FROM anshim.witnessed w
 		CROSS JOIN LATERAL (
-			SELECT w.cosignature AS line
-			UNION SELECT c.cosignature FROM anshim.cosignature c WHERE c.origin = w.origin AND c.size = w.size AND c.root = w.root) l
-		WHERE w.origin = cosigned_checkpoint.origin AND w.refused IS NULL
-		GROUP BY w.origin, w.size, w.root
-		HAVING count(l.line) >= wanted
+			SELECT array_agg(known.line) AS lines
+			FROM (SELECT w.cosignature
+				  UNION SELECT c.cosignature FROM anshim.cosignature c WHERE c.origin = w.origin AND c.size = w.size AND c.root = w.root) known (line)) l
+		WHERE w.origin = cosigned_checkpoint.origin AND w.refused IS NULL AND cardinality(l.lines) >= wanted
 		ORDER BY w.size DESC
 	LOOP
 		FOR log IN SELECT t.vkey FROM anshim.trusted_log t WHERE t.origin = cosigned_checkpoint.origin LOOP

@@ -115,7 +115,7 @@ is( sql('here', "SELECT split_part(anshim.cosigned_checkpoint('here.example/visi
 
 # A peer that makes up another's cosignature spoils nothing.
 my $asked = "SELECT anshim.cosigned_checkpoint('south.example/visits', ARRAY['$witness_key{here}', '$witness_key{north}'])";
-sql('here', "INSERT INTO anshim.cosignature SELECT origin, size, root, 'south', note, overlay(cosignature placing 'AAAA' from length(cosignature) - 20), now() FROM anshim.witnessed WHERE origin = 'south.example/visits'");
+sql('here', "INSERT INTO anshim.cosignature SELECT origin, size, root, 'south', note, overlay(cosignature placing 'AAAA' from length(cosignature) - 20), now(), true FROM anshim.witnessed WHERE origin = 'south.example/visits'");
 is(sql('here', $asked), $cosigned, 'a forged cosignature is left out');
 sql('here', "DELETE FROM anshim.cosignature WHERE server = 'south'");
 
@@ -186,10 +186,12 @@ unlink glob "$tmp/north.heads/witness-*";
 is(gather('north'), 'south south.example/visits cosigned', 'another history is shown to north');
 rewind_south();
 is( gather('here'),
-	'north north.example/visits unchanged, north south.example/visits contradicts, north south.example/visits not shown here, south south.example/visits unchanged',
+	'north north.example/visits unchanged, north south.example/visits contradicts, north south.example/visits contradicts, north south.example/visits not shown here, south south.example/visits unchanged',
 	'the coordinator learns of it from north');
 is(sql('here', "SELECT count(*), count(DISTINCT root) FROM anshim.witnessed WHERE size = 1853"), '2|2', 'and keeps both');
 is(gather('here'), 'north north.example/visits unchanged, south south.example/visits unchanged', 'which it tells once');
+is(sql('here', "SELECT string_agg(server || ' ' || size || ' ' || agrees, ', ' ORDER BY size, agrees) FROM anshim.cosignature WHERE size > 1823"),
+	'north 1833 false, north 1833 true, north 1843 false, north 1853 false', 'but has on record');
 is(sql('here', "SELECT string_agg(DISTINCT refused, ' ' ORDER BY refused) FROM anshim.witnessed WHERE refused IS NOT NULL"), 'contradicts stale', 'what is no good stays in the record');
 
 #
