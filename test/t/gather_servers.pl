@@ -212,6 +212,16 @@ sql('north', 'GRANT SELECT (link) ON visit TO gatherer');
 like(gather('here'), qr/^north north\.example\/visits cosigned, /, 'then it is cosigned');
 
 #
+# A dump takes all of it along.
+#
+$node{here}->command_ok([ 'pg_dump', '-Fc', '-f', "$tmp/dump", '-d', $node{here}->connstr('postgres') ], 'dump');
+sql('here', 'CREATE DATABASE copy');
+$node{here}->command_ok([ 'pg_restore', '-e', '-d', $node{here}->connstr('copy'), "$tmp/dump" ], 'restore');
+is( $node{here}->safe_psql('copy', "SELECT string_agg(outcome, ' ') FROM anshim.gather_checkpoints()"),
+	'unchanged unchanged', 'restored, it goes on where it was');
+is($node{here}->safe_psql('copy', $asked), sql('here', $asked), 'with all cosignatures');
+
+#
 # Peers
 #
 my ($status, undef, $error) = $node{here}->psql('postgres', "SELECT anshim.add_peer('nobody', 'w')");
