@@ -247,10 +247,11 @@ follow_enum(const AlterEnumStmt *stmt)
 
 /*
  * Triggers are switched one by one, or all at once.  Others than the named
- * ones are left alone: while a dump is restored, they may not be there yet.
+ * ones, and those of other partitions, are left alone: while a dump is
+ * restored, they may not be there yet.
  */
 static void
-follow_triggers(const ChainRecord *record, Oid target, const AlterTableStmt *stmt)
+follow_triggers(const ChainRecord *record, Oid relid, const AlterTableStmt *stmt)
 {
 	ListCell   *lc;
 
@@ -259,7 +260,7 @@ follow_triggers(const ChainRecord *record, Oid target, const AlterTableStmt *stm
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 
 		if (cmd->subtype >= AT_EnableTrig && cmd->subtype <= AT_DisableTrigUser)
-			upkeep_guards(record, target, cmd->name);
+			upkeep_guards(record, relid, cmd->name);
 	}
 }
 
@@ -284,7 +285,7 @@ follow_table(Oid relid, const Node *parsetree)
 	upkeep_layouts(&record, target);
 	upkeep_partitions(&record, target);
 	if (IsA(parsetree, AlterTableStmt))
-		follow_triggers(&record, target, (const AlterTableStmt *) parsetree);
+		follow_triggers(&record, relid, (const AlterTableStmt *) parsetree);
 }
 
 /* A trigger of the table is new, or has a new name. */
@@ -433,7 +434,7 @@ check_triggers(Oid relid, const char *trigger)
 	Oid			target;
 
 	if (chain_of(relid, &target, &record))
-		upkeep_guards(&record, target, trigger);
+		upkeep_guards(&record, relid, trigger);
 }
 
 /* A row of what forget_dropped() asks for */

@@ -52,10 +52,11 @@ extern void upkeep_trigger(const ChainRecord *record, Oid relid, ChainTrigger tr
 extern void upkeep_triggers(const ChainRecord *record, Oid target);
 
 /*
- * Record which triggers are off now, and which are on again: those of this
- * name, or all.
+ * Record which triggers are off now, and which are on again: of the table, or
+ * one of its partitions, and of the partitions of that; those of this name, or
+ * all.
  */
-extern void upkeep_guards(const ChainRecord *record, Oid target, const char *trigger);
+extern void upkeep_guards(const ChainRecord *record, Oid relid, const char *trigger);
 
 /* After a type may have got another name: record it where columns have it. */
 extern void upkeep_types(const ChainRecord *record);

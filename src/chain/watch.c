@@ -63,18 +63,19 @@ add_guard(List **guards, const ChainRecord *record, Oid relid, ChainTrigger trig
 	table_close(rel, NoLock);
 }
 
+/* Those of the table and its partitions */
 static List *
-present_guards(const ChainRecord *record, Oid target)
+present_guards(const ChainRecord *record, Oid relid)
 {
 	List	   *guards = NIL;
 	ListCell   *lc;
 
-	if (get_rel_relkind(target) == RELKIND_PARTITIONED_TABLE)
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE && !get_rel_relispartition(relid))
 	{
-		add_guard(&guards, record, target, TRIGGER_APPEND);
-		add_guard(&guards, record, target, TRIGGER_GUARD);
+		add_guard(&guards, record, relid, TRIGGER_APPEND);
+		add_guard(&guards, record, relid, TRIGGER_GUARD);
 	}
-	foreach(lc, chain_leaf_oids(target, AccessShareLock))
+	foreach(lc, chain_leaf_oids(relid, AccessShareLock))
 	{
 		CHECK_FOR_INTERRUPTS();
 		for (int trigger = 0; trigger < CHAIN_TRIGGERS; trigger++)
@@ -111,9 +112,9 @@ recall_guard(const char *kind, Jsonb *detail, void *arg)
 }
 
 void
-upkeep_guards(const ChainRecord *record, Oid target, const char *trigger)
+upkeep_guards(const ChainRecord *record, Oid relid, const char *trigger)
 {
-	List	   *guards = present_guards(record, target);
+	List	   *guards = present_guards(record, relid);
 	ListCell   *lc;
 
 	events_replay(&record->id, recall_guard, guards);
