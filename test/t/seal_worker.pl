@@ -136,6 +136,8 @@ ok(wait_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE datna
 # the others are sealed meanwhile
 sql('island', 'SET default_transaction_read_only = off; INSERT INTO "Other"."Visit" VALUES (8)');
 ok(wait_until('island', sprintf $sealed, '"Other"."Visit"'), 'and does not keep other databases from being sealed');
+is($node->psql('postgres', "SET statement_timeout = '10s'; CREATE DATABASE twin TEMPLATE doomed"), 0, 'its database can be copied');
+ok(wait_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = 'doomed' AND query = 'signing a checkpoint of public.visit'"), 'another sealer is at work');
 my $begun = time;
 is($node->psql('postgres', "SET statement_timeout = '10s'; DROP DATABASE doomed"), 0, 'its database can be dropped');
 cmp_ok(time - $begun, '<', 4, 'soon');
