@@ -55,6 +55,8 @@ typedef struct Options
 static const char *progname;
 static bool ended;				/* by ourselves */
 
+static void usage_error(const char *format,...) pg_attribute_printf(1, 2);
+
 static void
 finish(int status)
 {
