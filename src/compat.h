@@ -123,6 +123,13 @@ extern void ResourceOwnerForget(ResourceOwner owner, Datum res, const ResourceOw
 	index_beginscan(heap, index, snapshot, nkeys, norderbys)
 #endif
 
+/* PostgreSQL 18 makes tuples with room before them (access/htup_details.h). */
+#if PG_VERSION_NUM < 180000
+#include "access/htup_details.h"
+#define heap_form_minimal_tuple(tupdesc, values, isnull, extra) \
+	heap_form_minimal_tuple(tupdesc, values, isnull)
+#endif
+
 /* PostgreSQL 18 brought NOT NULL constraints that are not validated. */
 static inline bool
 attribute_not_null(TupleDesc tupdesc, AttrNumber attno)

@@ -24,6 +24,7 @@
 #include "utils/rel.h"
 
 #include "audit.h"
+#include "compat.h"
 
 /* A key's value is cut after so many bytes. */
 #define SHOWN_VALUE_LEN 80
@@ -55,7 +56,7 @@ put(Findings *findings, Datum *values, bool *nulls)
 		tuplestore_putvalues(findings->store, findings->tupdesc, values, nulls);
 	else
 		sts_puttuple(findings->shared, NULL,
-					 heap_form_minimal_tuple(findings->tupdesc, values, nulls));
+					 heap_form_minimal_tuple(findings->tupdesc, values, nulls, 0));
 }
 
 void
