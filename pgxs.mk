@@ -219,8 +219,9 @@ $(BIN_OBJS): $(srcdir)/pgxs.mk
 bin/shared/%.o: %.c
 	$(COMPILE.c) -o $@ $<
 
+# (PostgreSQL 18 has taken the first two libraries out of libpq_pgport.)
 bin/anshim_verify$(X): $(BIN_OBJS)
-	$(CC) $(CFLAGS) $(BIN_OBJS) $(LDFLAGS) $(LDFLAGS_EX) $(libpq_pgport) -lcrypto -o $@
+	$(CC) $(CFLAGS) $(BIN_OBJS) $(LDFLAGS) $(LDFLAGS_EX) -L$(pkglibdir) -lpgcommon -lpgport $(libpq_pgport) -lcrypto -o $@
 
 all: bin/anshim_verify$(X)
 
