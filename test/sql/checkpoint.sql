@@ -132,7 +132,9 @@ SET ROLE regress_checkpoint_nobody;
 SELECT anshim.checkpoint('visit', 'log');
 SELECT anshim.adopt_head('visit', '');
 SELECT anshim.vkey('visit', 'log') = :'vkey' AS vkey, anshim.verify_checkpoint(:'third', :'vkey') AS good;
+\set VERBOSITY sqlstate
 SHOW anshim.head_directory;
+\set VERBOSITY default
 SET ROLE regress_checkpoint_signer;
 SELECT anshim.checkpoint('visit', 'log') = :'third' AS signed_by_role;
 RESET ROLE;
