@@ -22,6 +22,7 @@ shared_preload_libraries = 'anshim'
 anshim.key_directory = '$keys'
 anshim.head_directory = '$heads'
 autovacuum = off
+max_prepared_transactions = 5
 CONF
 $node->start;
 
@@ -167,13 +168,23 @@ my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'backup', has_streaming => 1);
 $standby->append_conf('postgresql.conf', "anshim.seal_interval = '1s'\n");
 $standby->start;
-sql('bare', 'INSERT INTO visit VALUES (1)');
+sql('bare', "INSERT INTO visit VALUES (1); BEGIN; INSERT INTO visit VALUES (2); PREPARE TRANSACTION 'open'");
+sql('bare', 'INSERT INTO visit VALUES (3)');
 $node->wait_for_catchup($standby);
 is($standby->safe_psql('bare', $launcher), 0, 'on a standby there is no launcher');
 $node->stop;
 unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal/, 'the server has been stopped in order');
 $standby->promote;
 ok($standby->poll_query_until('bare', sprintf $sealed, 'public.visit'), 'promoted, it seals');
+# the prepared transaction is still there, and has its strand for itself
+$standby->safe_psql('bare', 'INSERT INTO visit VALUES (4)');
+ok($standby->poll_query_until('bare', sprintf $sealed, 'public.visit'), 'beside a prepared transaction as well');
+is($standby->safe_psql('bare', "SELECT count(*) FROM visit v JOIN anshim.segment s ON s.strand = anshim.strand(v.link) AND anshim.seq(v.link) BETWEEN first_seq AND last_seq"), 3,
+	'whose row is not in the log');
+$standby->safe_psql('bare', "COMMIT PREPARED 'open'");
+ok($standby->poll_query_until('bare', sprintf $sealed, 'public.visit'), 'until it is committed');
+is($standby->safe_psql('bare', "SELECT string_agg(id::text, ' ' ORDER BY id) || ': ' || count(DISTINCT anshim.strand(link)) FROM visit"), '1 2 3 4: 2', 'no row is lost, and nobody has waited');
+is($standby->safe_psql('bare', "SELECT count(*) FROM anshim.verify_chain('visit')"), 0, 'all is intact');
 
 #
 # Where no process is free, that is said.  (One is the launcher, one PostgreSQL's own.)
