@@ -40,6 +40,7 @@ OBJS = \
 	src/chain/position.o \
 	src/chain/position_page.o \
 	src/chain/strand.o \
+	src/chain/strand_number.o \
 	src/chain/target.o \
 	src/chain/trigger.o \
 	src/chain/upkeep.o \

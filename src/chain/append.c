@@ -65,7 +65,6 @@ typedef struct Writer
 	MemoryContext context;
 	pg_uuid_t	chain;
 	RowShape   *shape;
-	RowHasher  *hasher;
 	AttrNumber	link_attno;
 	Oid			position;
 
@@ -86,6 +85,7 @@ typedef struct Writer
 
 static HTAB *writers;
 static Writer *holders;
+static RowHasher *hasher;		/* for all of them: it has a buffer */
 
 /*
  * Forgetting
@@ -139,6 +139,11 @@ make_writers(void)
 		.hcxt = TopMemoryContext
 	};
 
+	MemoryContext outside = MemoryContextSwitchTo(TopMemoryContext);
+	pg_uuid_t	none = {0};
+
+	hasher = row_hasher_create(&none);
+	MemoryContextSwitchTo(outside);
 	writers = hash_create("anshim writers", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	RegisterXactCallback(at_transaction_event, NULL);
 	RegisterSubXactCallback(at_subtransaction_event, NULL);
@@ -193,7 +198,6 @@ learn(Writer *writer, Relation rel, const Trigger *trigger)
 	writer->shape = row_shape(RelationGetDescr(rel), &layout);
 	if (writer->shape == NULL || !is_covered(rel, &layout))
 		refuse_append(rel, "It has other columns than those of the newest layout recorded for it.");
-	writer->hasher = row_hasher_create(&writer->chain);
 	writer->strands = NULL;
 	writer->nstrands = 0;
 	writer->last_block = InvalidBlockNumber;
@@ -282,55 +286,18 @@ learn_strands(Writer *writer, const ChainLeaf *leaf)
 	MemoryContextSwitchTo(outside);
 }
 
-/* Does another table of the chain have a strand of this number? */
-static bool
-is_strand_elsewhere(List *relids, Oid self, int32 strand)
-{
-	ListCell   *lc;
-
-	foreach(lc, relids)
-	{
-		Oid			relid = lfirst_oid(lc);
-		ChainLeaf	leaf;
-		bool		found;
-
-		CHECK_FOR_INTERRUPTS();
-		/* We wait for nobody: that one is being changed by somebody. */
-		if (relid != self && !ConditionalLockRelationOid(relid, AccessShareLock))
-			continue;
-		leaf.heap = try_relation_open(relid, NoLock);
-		if (leaf.heap == NULL)
-			continue;
-		relation_close(leaf.heap, NoLock);
-		leaf_open(&leaf, relid, NoLock);
-		found = leaf.position != NULL && position_has_strand(&leaf, strand);
-		leaf_close(&leaf, relid == self ? NoLock : AccessShareLock);
-		if (found)
-			return true;
-	}
-	return false;
-}
-
-/*
- * The sequence gives each number once.  But it may have been set back, by a
- * restore of another database's catalog for instance, or not have come along
- * with a replica's rows: so numbers that are in use are passed over.
- */
 static int32
 new_strand(const Writer *writer, Relation rel)
 {
-	Oid			root = writer->relid;
-	List	   *relids;
+	Oid			target = writer->relid;
 	int32		strand;
 
 	if (rel->rd_rel->relispartition)
-		root = llast_oid(get_partition_ancestors(writer->relid));
-	relids = chain_leaf_oids(root, NoLock);
+		target = llast_oid(get_partition_ancestors(writer->relid));
 	do
 	{
-		strand = next_strand_number();
-	} while (is_strand_elsewhere(relids, writer->relid, strand) || !try_strand(writer, strand));
-	list_free(relids);
+		strand = unused_strand_number(target);
+	} while (!try_strand(writer, strand));
 	return strand;
 }
 
@@ -485,7 +452,8 @@ linked_tuple(Writer *writer, Relation rel, HeapTuple tuple)
 	link->strand = writer->head.strand;
 	link->layout = writer->shape->layout;
 	link->seq = writer->head.seq + 1;
-	row_hash(writer->hasher, writer->shape, link, writer->head.hash, values, nulls, link->hash);
+	row_hasher_set_chain(hasher, &writer->chain);
+	row_hash(hasher, writer->shape, link, writer->head.hash, values, nulls, link->hash);
 	values[writer->link_attno - 1] = LinkPGetDatum(link);
 	nulls[writer->link_attno - 1] = false;
 

@@ -287,6 +287,12 @@ row_hasher_create(const pg_uuid_t *chain)
 }
 
 void
+row_hasher_set_chain(RowHasher *hasher, const pg_uuid_t *chain)
+{
+	hasher->chain = *chain;
+}
+
+void
 row_hasher_free(RowHasher *hasher)
 {
 	MemoryContextDelete(hasher->scratch);

@@ -52,11 +52,12 @@ extern void row_settle(const RowShape *shape, Datum *values, const bool *nulls);
 
 /*
  * What hashes rows.  It lives in the memory context in which it is made, and
- * may be used for rows of any shape.
+ * may be used for rows of any shape, and of one chain after the other.
  */
 typedef struct RowHasher RowHasher;
 
 extern RowHasher *row_hasher_create(const pg_uuid_t *chain);
+extern void row_hasher_set_chain(RowHasher *hasher, const pg_uuid_t *chain);
 extern void row_hasher_free(RowHasher *hasher);
 
 /*

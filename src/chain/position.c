@@ -263,6 +263,24 @@ position_has_strand(const ChainLeaf *leaf, int32 strand)
 	return found;
 }
 
+int32
+position_highest_strand(const ChainLeaf *leaf)
+{
+	IndexScanDesc scan = index_beginscan(leaf->heap, leaf->position, SnapshotAny, NULL, 1, 0);
+	ScanKeyData key;
+	int32		strand = 0;
+	bool		isnull;
+
+	/* nulls come last, and are none */
+	ScanKeyInit(&key, 1, BTLessEqualStrategyNumber, F_INT4LE, Int32GetDatum(PG_INT32_MAX));
+	scan->xs_want_itup = true;
+	index_rescan(scan, &key, 1, NULL, 0);
+	if (index_getnext_tid(scan, BackwardScanDirection) != NULL)
+		strand = DatumGetInt32(index_getattr(scan->xs_itup, 1, scan->xs_itupdesc, &isnull));
+	index_endscan(scan);
+	return strand;
+}
+
 int32 *
 position_strands(const ChainLeaf *leaf, int *n)
 {

@@ -70,6 +70,12 @@ extern bool position_next_strand(IndexScanDesc scan, int32 *strand);
 /* Has the index heard of this strand? */
 extern bool position_has_strand(const ChainLeaf *leaf, int32 strand);
 
+/* The highest that it has heard of; 0 if there is none. */
+extern int32 position_highest_strand(const ChainLeaf *leaf);
+
+/* A number for a new strand of the table's chain, which none of it has */
+extern int32 unused_strand_number(Oid target);
+
 /* All of them, ascending; in the current memory context. */
 extern int32 *position_strands(const ChainLeaf *leaf, int *n);
 

@@ -284,6 +284,29 @@ TRUNCATE day;
 TRUNCATE day_2;
 SELECT * FROM findings('day');
 
+-- Numbers of strands are given out again after a restore of another catalog, for
+-- instance: those that are in use are passed over.
+SELECT setval('anshim.strand_number', 1, false) > 0;
+BEGIN;
+INSERT INTO day VALUES ('2021-01-01', 'x'), ('2021-01-02', 'x');
+PREPARE TRANSACTION 'chain_write_kept';
+INSERT INTO day VALUES ('2021-01-01', 'y'), ('2021-01-02', 'y');
+COMMIT PREPARED 'chain_write_kept';
+SELECT count(DISTINCT (tableoid, anshim.strand(link))), count(DISTINCT anshim.strand(link)) FROM day;
+SELECT * FROM findings('day');
+
+-- Hundreds of partitions in one transaction: what a writer remembers stays small.
+CREATE TABLE hundreds (part int, who text) PARTITION BY LIST (part);
+DO $$ BEGIN FOR i IN 0 .. 299 LOOP EXECUTE format('CREATE TABLE hundreds_%s PARTITION OF hundreds FOR VALUES IN (%1$s)', i); END LOOP; END $$;
+SELECT anshim.chain('hundreds');
+BEGIN;
+INSERT INTO hundreds SELECT i % 300, i FROM generate_series(1, 900) i;
+SELECT sum(total_bytes) < 300 * 4096 AS small FROM pg_backend_memory_contexts WHERE name LIKE 'anshim%';
+COMMIT;
+SELECT count(*), count(DISTINCT (tableoid, anshim.strand(link))) FROM hundreds;
+SELECT * FROM anshim.verify_chain('hundreds');
+DROP TABLE hundreds;
+
 -- Foreign keys that would change rows are stopped by the guard.
 CREATE TABLE person (name text PRIMARY KEY);
 CREATE TABLE seen (name text REFERENCES person ON DELETE CASCADE ON UPDATE CASCADE);
