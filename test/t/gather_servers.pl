@@ -50,7 +50,7 @@ for my $name (keys %node)
 	for my $peer (@{ $neighbour{$name} })
 	{
 		sql($name, sprintf(<<'SQL', $peer, $node{$peer}->host, $node{$peer}->port, $peer, $peer));
-CREATE SERVER %s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '%s', port '%s', dbname 'postgres');
+CREATE SERVER %s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '%s', port '%s', dbname 'postgres', connect_timeout '5', options '-c statement_timeout=30s');
 CREATE USER MAPPING FOR CURRENT_USER SERVER %s OPTIONS (user 'gatherer');
 SELECT anshim.add_peer('%s', 'w');
 SQL
