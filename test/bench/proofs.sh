@@ -30,6 +30,7 @@ SELECT anshim.generate_key('log', 'bench.example');
 CREATE TABLE visit (subject bigint NOT NULL, venue integer NOT NULL, entered_at timestamptz NOT NULL, left_at timestamptz);
 SELECT anshim.chain('visit', 'bench.example/visits');
 CREATE TABLE times (what text, rows bigint, ms float8);
+CREATE TABLE rates (what text, rate float8);
 
 CREATE PROCEDURE seal(what text) LANGUAGE plpgsql AS \$\$
 DECLARE
@@ -128,13 +129,37 @@ load_and_seal() {
 	done
 }
 
+# Eight clients that insert single rows; how many a second
+insert() {
+	pgbench -n -c 8 -j 2 "$@" -f <(echo "INSERT INTO visit VALUES (random() * 2000000, random() * 50000, now(), NULL);") 2>&1 |
+		tee "$BENCH/pgbench.log" | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+}
+
+# Does sealing each second slow them down?
+insert_beside_sealing() {
+	local round sealer
+
+	insert -T 5 >/dev/null
+	for ((round = 1; round <= 3; round++)); do
+		progress "inserting, round $round"
+		sql -c "INSERT INTO rates VALUES ('alone', $(insert -T 8))"
+		sql -c "SELECT anshim.seal('visit')" >/dev/null
+		while sleep 1; do sql -c "SELECT anshim.seal('visit')" >/dev/null; done &
+		sealer=$!
+		sql -c "INSERT INTO rates VALUES ('beside', $(insert -T 8))"
+		kill "$sealer"
+		wait "$sealer" || true
+	done
+}
+
+rate() { sql -c "SELECT round(percentile_cont(0.5) WITHIN GROUP (ORDER BY rate)) FROM rates WHERE what = '$1'"; }
+
 # Many small blocks, of many strands
 insert_and_seal() {
 	local writers
 
 	progress "inserting and sealing at once"
-	pgbench -n -c 8 -R 500 -T "$SECONDS_BESIDE" -f <(echo "INSERT INTO visit VALUES (random() * 2000000, random() * 50000, now(), NULL);") \
-		>"$BENCH/pgbench.log" 2>&1 &
+	insert -R 500 -T "$SECONDS_BESIDE" >/dev/null &
 	writers=$!
 	while kill -0 "$writers" 2>/dev/null; do
 		sql -c "CALL seal('seal beside writers')"
@@ -163,6 +188,8 @@ report() {
 		its position index $(sql -c "SELECT pg_size_pretty(pg_indexes_size('visit'))"),
 		the nodes that are kept of the tree $(sql -c "SELECT pg_size_pretty(pg_total_relation_size('anshim.tile'))").
 
+		Eight clients insert $(rate alone) single rows a second, and $(rate beside) while what they insert is sealed each second; the medians of three rounds.
+
 		Sealing: $(sql -c "SELECT round(sum(rows) / sum(ms) * 1000) FROM times WHERE what = 'seal'") rows a second.
 
 	TEXT
@@ -175,6 +202,7 @@ start_cluster "shared_buffers = '1GB'" "max_wal_size = '8GB'" "autovacuum = off"
 as_server mkdir -m 700 "$CLUSTER/socket/keys"
 sql -c "ALTER DATABASE postgres SET anshim.key_directory = '$CLUSTER/socket/keys'"
 sql -f - <<<"$SETUP" >/dev/null
+insert_beside_sealing
 load_and_seal
 small=$(sql -c "SELECT max(block) + 1 FROM anshim.block")
 insert_and_seal
