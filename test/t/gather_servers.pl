@@ -202,6 +202,9 @@ like(gather('here'), qr/^north north\.example\/visits not signed, /, 'a note tha
 sql('north', "UPDATE anshim.checkpoint SET size = size + 1 WHERE kid = 'other'");
 like(gather('here'), qr/^north north\.example\/visits failed, /, 'nor has the log a size that it claims');
 sql('north', "DELETE FROM anshim.checkpoint WHERE kid = 'other'");
+sql('north', "CREATE TABLE kept AS TABLE anshim.checkpoint; DELETE FROM anshim.checkpoint; UPDATE anshim.chain SET ended_at = now()");
+like(gather('here'), qr/^north north\.example\/visits gone, /, 'nor can it hide what it has signed, or that there is a log');
+sql('north', "INSERT INTO anshim.checkpoint TABLE kept; UPDATE anshim.chain SET ended_at = NULL");
 sign('north', 10);
 sql('north', 'CREATE TABLE block AS SELECT * FROM anshim.block WHERE size = 302; DELETE FROM anshim.block WHERE size = 302');
 like(gather('here'), qr/^north north\.example\/visits not proven, /, 'nor is one cosigned without a proof');
