@@ -11,7 +11,7 @@ pg_config=${PG_CONFIG:-pg_config}
 
 "$cc" -std=gnu11 -g -O1 -Wall -Wextra -Wshadow -Werror -Wno-sign-compare -Wno-unused-parameter \
 	-fsanitize=address,undefined -fno-sanitize-recover=all \
-	-DFRONTEND -DUSE_ASSERT_CHECKING -Isrc -I"$("$pg_config" --includedir-server)" \
+	-DFRONTEND -DUSE_PRIVATE_ENCODING_FUNCS -DUSE_ASSERT_CHECKING -Isrc -I"$("$pg_config" --includedir-server)" \
 	-o "$out/log_test" test/unit/{log_test,merkle_test,note_test,crypto}.c src/log/{merkle,note}.c \
 	-L"$("$pg_config" --pkglibdir)" -L"$("$pg_config" --libdir)" -lpgcommon -lpgport -lcrypto -lm
 
