@@ -108,8 +108,7 @@ COMMIT;
 INSERT INTO "Other"."Visit" VALUES (7);
 SQL
 ok(wait_until('island', sprintf $sealed, '"Other"."Visit"'), 'the others are sealed');
-sleep 2;
-like(logged(), qr/ERROR:  row \d+ of strand \d+ of table public.visit does not have the hash that it should.*\n(?:[^\n]*\n){0,3}?[^\n]*CONTEXT:  sealing table public.visit in the background/,
+ok($node->wait_for_log(qr/ERROR:  row \d+ of strand \d+ of table public.visit does not have the hash that it should.*\n(?:[^\n]*\n){0,3}?[^\n]*CONTEXT:  sealing table public.visit in the background/),
 	'and the server\'s log says which failed, and where');
 
 #
@@ -191,14 +190,7 @@ is($standby->safe_psql('bare', "SELECT count(*) FROM anshim.verify_chain('visit'
 #
 $standby->append_conf('postgresql.conf', "max_worker_processes = 2\n");
 $standby->restart;
-my $said;
-for (1 .. 100)
-{
-	$said = slurp_file($standby->logfile) =~ /WARNING:  \d+ databases were not sealed in the background in time/;
-	last if $said;
-	sleep 0.1;
-}
-ok($said, 'the server says when it cannot keep up');
+ok($standby->wait_for_log(qr/WARNING:  \d+ databases were not sealed in the background in time/), 'the server says when it cannot keep up');
 $standby->stop;
 
 done_testing();
