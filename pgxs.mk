@@ -72,8 +72,8 @@ OBJS = \
 	src/exposure/times.o \
 	src/exposure/trace.o \
 	src/geo/geo.o \
+	src/geo/locations.o \
 	src/geo/track_venues.o \
-	src/geo/venues.o \
 	src/identity/identity.o \
 	src/key/directory.o \
 	src/key/key.o \
@@ -122,6 +122,8 @@ OBJS = \
 	src/visits/memory.o \
 	src/visits/servers.o \
 	src/visits/sql_source.o \
+	src/visits/venue_stays.o \
+	src/visits/venues.o \
 	src/visits/visibility.o \
 	src/visits/track.o
 

@@ -25,6 +25,9 @@ CREATE TABLE anshim.visit_log (
 	venues_table name,
 	venues_venue name,
 	venues_location name,
+	venues_default_stay name,
+	venues_closes name,
+	venues_time_zone name,
 	time_zone text,
 	PRIMARY KEY (schema_name, table_name)
 );
@@ -38,9 +41,12 @@ COMMENT ON COLUMN anshim.visit_log.left_at IS 'the column that says until when';
 COMMENT ON COLUMN anshim.visit_log.max_stay IS 'no visit is longer';
 COMMENT ON COLUMN anshim.visit_log.default_stay IS 'how long a visit without a check-out lasts';
 COMMENT ON COLUMN anshim.visit_log.venues_schema IS 'the schema of the table of venues';
-COMMENT ON COLUMN anshim.visit_log.venues_table IS 'the table of venues, for traces with `within`';
+COMMENT ON COLUMN anshim.visit_log.venues_table IS 'the table of venues';
 COMMENT ON COLUMN anshim.visit_log.venues_venue IS 'its column that says which venue';
 COMMENT ON COLUMN anshim.visit_log.venues_location IS 'its column that says where the venue lies';
+COMMENT ON COLUMN anshim.visit_log.venues_default_stay IS 'its column that says how long a visit there without a check-out lasts';
+COMMENT ON COLUMN anshim.visit_log.venues_closes IS 'its column that says at which time of day such a visit ends';
+COMMENT ON COLUMN anshim.visit_log.venues_time_zone IS 'its column that says in which time zone that is';
 COMMENT ON COLUMN anshim.visit_log.time_zone IS 'where the days of a log partitioned by day begin at midnight';
 GRANT SELECT ON anshim.visit_log TO PUBLIC;
 GRANT USAGE ON SCHEMA anshim TO PUBLIC;

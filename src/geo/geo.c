@@ -30,7 +30,7 @@
 
 #include "compat.h"
 #include "geo.h"
-#include "venues.h"
+#include "locations.h"
 #include "visits/log_check.h"
 
 /* Answers that are fetched at a time */
@@ -55,7 +55,7 @@ typedef struct Answers
 
 /* The operator that tells venues apart, with its schema */
 static char *
-neighbours_query(const VenuesTable *table, const IdentType *venue)
+neighbours_query(const Locations *locations, const IdentType *venue)
 {
 	const char *equals = ident_equality_operator(venue);
 	StringInfoData query;
@@ -65,24 +65,17 @@ neighbours_query(const VenuesTable *table, const IdentType *venue)
 					 "SELECT asked.number, near.%s, "
 					 "pg_catalog.min(%s.ST_Distance(here.%s, near.%s)) "
 					 "FROM pg_catalog.unnest($1) WITH ORDINALITY AS asked (venue, number) ",
-					 table->venue, table->postgis, table->location, table->location);
+					 locations->venue, locations->postgis, locations->location, locations->location);
 	appendStringInfo(&query,
 					 "JOIN %s AS here ON here.%s %s asked.venue "
 					 "JOIN %s AS near ON %s.ST_DWithin(here.%s, near.%s, $2) ",
-					 table->sql_name, table->venue, equals,
-					 table->sql_name, table->postgis, table->location, table->location);
+					 locations->sql_name, locations->venue, equals,
+					 locations->sql_name, locations->postgis, locations->location, locations->location);
 	appendStringInfo(&query,
 					 "WHERE NOT near.%s %s here.%s "
 					 "GROUP BY asked.number, near.%s ORDER BY asked.number, near.%s",
-					 table->venue, equals, table->venue, table->venue, table->venue);
+					 locations->venue, equals, locations->venue, locations->venue, locations->venue);
 	return query.data;
-}
-
-static char *
-log_sql_name(const VisitLog *log)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(log->relid)),
-									  get_rel_name(log->relid));
 }
 
 /* The recorded table of venues, open, or an error that says what is missing */
@@ -92,14 +85,14 @@ open_venues(const VisitLog *log)
 	Relation	rel = NULL;
 
 	postgis_check();
-	if (OidIsValid(log->venues))
-		rel = try_relation_open(log->venues, AccessShareLock);
+	if (NameStr(log->venues_names.location)[0] != '\0')
+		rel = venues_table_open(log);
 	if (rel == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("where the venues of visit log \"%s\" lie is not recorded",
 						get_rel_name(log->relid)),
-				 NameStr(log->venues_venue)[0] != '\0' ?
+				 NameStr(log->venues_names.location)[0] != '\0' ?
 				 errdetail("The table of venues that was recorded does not exist any more.") : 0,
 				 errhint("Record a table of venues: SELECT anshim.track_venues(%s, '...'); or trace with within => 0.",
 						 quote_literal_cstr(log_sql_name(log)))));
@@ -110,12 +103,8 @@ Proximity *
 proximity_open(Memory *memory, const VisitLog *log, double within)
 {
 	Relation	rel = open_venues(log);
-	VenuesNames names = {
-		.visits = log_sql_name(log),
-		.venue = NameStr(log->venues_venue),
-		.location = NameStr(log->venues_location)
-	};
-	VenuesTable table;
+	VenuesUse	use = {.log = log_sql_name(log),.without = "trace with within => 0"};
+	Locations	locations;
 	Proximity  *proximity;
 	MemoryContext caller;
 
@@ -132,12 +121,12 @@ proximity_open(Memory *memory, const VisitLog *log, double within)
 						format_type_be(log->venue.typid)),
 				 errdetail("There are no arrays of this type."),
 				 errhint("Trace with within => 0.")));
-	venues_table_check(rel, &names, &log->venue, &table);
-	proximity->query = neighbours_query(&table, &log->venue);
+	locations_check(rel, &use, &log->venues_names, &log->venue, &locations);
+	proximity->query = neighbours_query(&locations, &log->venue);
 	MemoryContextSwitchTo(caller);
 
 	SPI_connect();
-	venues_metres_check(&table);
+	locations_metres_check(&locations);
 	SPI_finish();
 	relation_close(rel, NoLock);
 	return proximity;

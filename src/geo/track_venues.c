@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * track_venues.c
- *	  track_venues(): records where the venues of a visit log lie
+ *	  track_venues(): records what a table says of the venues of a visit log
  *
  * Locking: ShareUpdateExclusiveLock on the visit log, as its other tracking
  * functions take, AccessShareLock on the table of venues, both to the end of
@@ -23,9 +23,10 @@
 #include "utils/rel.h"
 
 #include "compat.h"
-#include "venues.h"
+#include "locations.h"
 #include "visits/log_check.h"
 #include "visits/track.h"
+#include "visits/venue_stays.h"
 
 static Relation
 open_venues(Oid relid)
@@ -86,18 +87,18 @@ has_location_index(Relation rel, const char *location)
  * of venues is often somebody else's, and in use.
  */
 static void
-advise_index(Relation rel, const char *location, const VenuesTable *table)
+advise_index(Relation rel, const Locations *locations, const NameData *location)
 {
 	char		relkind = rel->rd_rel->relkind;
 
 	if (relkind == RELKIND_VIEW || relkind == RELKIND_FOREIGN_TABLE ||
-		has_location_index(rel, location))
+		has_location_index(rel, NameStr(*location)))
 		return;
 	ereport(NOTICE,
 			(errmsg("table of venues \"%s\" has no index on its locations",
 					RelationGetRelationName(rel)),
 			 errdetail("Traces with a distance will read the whole table."),
-			 errhint("CREATE INDEX ON %s USING gist (%s);", table->sql_name, table->location)));
+			 errhint("CREATE INDEX ON %s USING gist (%s);", locations->sql_name, locations->location)));
 }
 
 /* The type of the log's venues */
@@ -112,6 +113,47 @@ log_venue_type(Relation log, const LogRecord *record, IdentType *type)
 	ident_type_init(type, ident_base_type(attribute->atttypid), attribute->attcollation);
 }
 
+/* Check that the table says where the venues lie. */
+static void
+check_locations(Relation rel, const VenuesUse *use, const VenuesRecord *names,
+				const IdentType *venue_type)
+{
+	Locations	locations;
+
+	locations_check(rel, use, names, venue_type, &locations);
+	SPI_connect();
+	locations_metres_check(&locations);
+	SPI_finish();
+	advise_index(rel, &locations, &names->location);
+}
+
+/* A column that need not be named */
+static void
+optional_name(FunctionCallInfo fcinfo, int number, NameData *name)
+{
+	if (!PG_ARGISNULL(number))
+		*name = *PG_GETARG_NAME(number);
+}
+
+static void
+read_names(FunctionCallInfo fcinfo, VenuesRecord *names)
+{
+	names->venue = *name_argument(fcinfo, 2, "venue");
+	optional_name(fcinfo, 3, &names->location);
+	optional_name(fcinfo, 4, &names->default_stay);
+	optional_name(fcinfo, 5, &names->closes);
+	optional_name(fcinfo, 6, &names->time_zone);
+	if (PG_ARGISNULL(4) && PG_ARGISNULL(5))
+		non_null_argument(fcinfo, 3, "location",
+						  "Name the column of the locations, or that of default_stay or closes.");
+	if (PG_ARGISNULL(5) && !PG_ARGISNULL(6))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time_zone needs closes"),
+				 errdetail("A time zone is that of the time of day at which a venue closes."),
+				 errhint("Say which column that is: closes => '...'.")));
+}
+
 PG_FUNCTION_INFO_V1(anshim_track_venues);
 Datum
 anshim_track_venues(PG_FUNCTION_ARGS)
@@ -119,31 +161,29 @@ anshim_track_venues(PG_FUNCTION_ARGS)
 	Oid			visits = relation_argument(fcinfo, 0, "visits");
 	Oid			venues = relation_argument(fcinfo, 1, "venues");
 	LogRecord	record = {0};
-	VenuesNames names = {.tracking = true};
-	VenuesTable table;
+	VenuesRecord names = {0};
+	VenuesUse	use = {.tracking = true,.without = "leave out what is not needed of track_venues()"};
 	IdentType	venue_type;
 	Relation	log;
 	Relation	rel;
 
-	names.venue = NameStr(*name_argument(fcinfo, 2, "venue"));
-	names.location = NameStr(*name_argument(fcinfo, 3, "location"));
+	read_names(fcinfo, &names);
 	log = owned_table_open(visits, "anshim.track_venues()");
 	tracked_record(log, &record);
-	names.visits = relation_sql_name(log);
+	use.log = relation_sql_name(log);
 	log_venue_type(log, &record, &venue_type);
-	postgis_check();
+	if (!PG_ARGISNULL(3))
+		postgis_check();
 	rel = open_venues(venues);
-	venues_table_check(rel, &names, &venue_type, &table);
-	SPI_connect();
-	venues_metres_check(&table);
-	SPI_finish();
-	advise_index(rel, names.location, &table);
+	if (!PG_ARGISNULL(3))
+		check_locations(rel, &use, &names, &venue_type);
+	if (!PG_ARGISNULL(4) || !PG_ARGISNULL(5))
+		venue_stays_check(rel, &use, &names, &venue_type);
 
+	namestrcpy(&names.schema_name, get_namespace_name(RelationGetNamespace(rel)));
+	namestrcpy(&names.table_name, RelationGetRelationName(rel));
 	record.has_venues = true;
-	namestrcpy(&record.venues_schema, get_namespace_name(RelationGetNamespace(rel)));
-	namestrcpy(&record.venues_table, RelationGetRelationName(rel));
-	namestrcpy(&record.venues_venue, names.venue);
-	namestrcpy(&record.venues_location, names.location);
+	record.venues = names;
 	log_record_write(&record);
 	relation_close(rel, NoLock);
 	relation_close(log, NoLock);

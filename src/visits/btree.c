@@ -13,6 +13,10 @@
  * from the partial index: a check-out row with a long stay is in it, and the
  * visit's end, the latest check-out, is then among the long ones.
  *
+ * Where the venues' table says how long visits last that are not checked out,
+ * those may be longer than long_stay without being in that index: as far as a
+ * venue's longest such visit, the main one is read back.
+ *
  * Leaf tables are read one after another, and opened when they are first
  * needed.  What is no local heap is left to sql_source.c.
  *
@@ -31,6 +35,7 @@
 
 #include "btree_page.h"
 #include "sql_source.h"
+#include "venue_stays.h"
 
 /* Questions that are turned into ranges at a time. */
 #define QUESTION_BATCH 8192
@@ -79,6 +84,15 @@ typedef struct VisitJoiner
 	bool		pending_left;	/* has one of its rows a left_at? */
 	int			n;
 	Visit		visits[VISIT_BATCH];
+
+	/*
+	 * Where the venues' table says how long visits last, those of subjects
+	 * that are not checked out are ended when they are handed over, many at a
+	 * time; until then their end is the least that matters.
+	 */
+	bool		by_subject;
+	int			nopen;
+	bool		open[VISIT_BATCH];
 } VisitJoiner;
 
 static void visits_of_subjects(VisitSource *base, const SubjectQuestion *questions, int n,
@@ -97,6 +111,7 @@ static void read_ranges(BtreeSource *source, int part, const LogIndex *index,
 						const IdentType *key, VisitJoiner *joiner);
 static void join_rows(void *arg, IndexRow *rows, int n);
 static void finish_visit(VisitJoiner *joiner);
+static int	end_open_visits(VisitJoiner *joiner, int n);
 static void hand_over(VisitJoiner *joiner);
 
 VisitSource *
@@ -105,13 +120,14 @@ visit_source_create(Memory *memory, const VisitLog *log)
 	BtreeSource *source = memory_alloc_zero(memory, 1, sizeof(BtreeSource));
 
 	source->base.log = log;
+	source->base.stays = venue_stays_open(memory, log);
 	source->base.visits_of_subjects = visits_of_subjects;
 	source->base.visits_at_venues = visits_at_venues;
 	source->base.close = close_source;
 	source->memory = memory;
 	source->parts = memory_alloc_zero(memory, log->nlocal, sizeof(PartReaders));
 	if (log->nlocal < log->nparts)
-		source->in_sql = sql_source_create(memory, log, &source->base.counts);
+		source->in_sql = sql_source_create(memory, &source->base);
 	return &source->base;
 }
 
@@ -146,6 +162,8 @@ init_joiner(VisitJoiner *joiner, BtreeSource *source, const IdentType *other,
 	joiner->arg = arg;
 	joiner->pending = false;
 	joiner->n = 0;
+	joiner->by_subject = other == &source->base.log->venue;
+	joiner->nopen = 0;
 }
 
 /* a + b, where a bound that is none stays so */
@@ -219,6 +237,8 @@ visits_at_venues(VisitSource *base, const VenueQuestion *questions, int n,
 	const VisitLog *log = base->log;
 	VisitJoiner joiner;
 
+	if (base->stays && n > 0)
+		venue_stays_learn(base->stays, &questions[0].venue, sizeof(VenueQuestion), n);
 	init_joiner(&joiner, source, &log->subject, &base->counts.venue_rows, sink, arg);
 	for (int part = 0; part < log->nlocal; part++)
 	{
@@ -249,6 +269,21 @@ visits_at_venues(VisitSource *base, const VenueQuestion *questions, int n,
 }
 
 /*
+ * Since when a visit that is in the main index alone can be under way as the
+ * question begins: one that was checked out, for long_stay; one that was not,
+ * as long as its venue says.
+ */
+static int64
+under_way_since(const BtreeSource *source, const LogPart *part, const VenueQuestion *question)
+{
+	int64		since = shift_time(question->from, 1 - part->long_stay);
+
+	if (source->base.stays && question->from != PG_INT64_MIN)
+		since = Min(since, venue_stays_since(source->base.stays, question->venue, question->from));
+	return since;
+}
+
+/*
  * What to read of one leaf table for the n questions about one venue.
  * Overlapping ranges are united, so that no row is read twice.
  */
@@ -267,7 +302,7 @@ add_venue_ranges(BtreeSource *source, const LogPart *part,
 		range.key = question->venue;
 		range.from = question->from;
 		if (question->under_way)
-			range.from = shift_time(range.from, 1 - part->long_stay);
+			range.from = under_way_since(source, part, question);
 		range.from = Max(range.from, part->from);
 		range.to = Min(question->to, part->to);
 		range.min_end = question->from;
@@ -428,11 +463,58 @@ join_rows(void *arg, IndexRow *rows, int n)
 static void
 finish_visit(VisitJoiner *joiner)
 {
+	VenueStays *stays = joiner->source->base.stays;
+	const ReadRange *range;
+	Visit	   *visit;
+	bool		open;
+
 	if (!joiner->pending)
 		return;
 	joiner->pending = false;
-	if (joiner->visits[joiner->n - 1].end <= joiner->ranges[joiner->pending_range].min_end)
+	range = &joiner->ranges[joiner->pending_range];
+	visit = &joiner->visits[joiner->n - 1];
+	open = stays && !joiner->pending_left;
+	joiner->open[joiner->n - 1] = open && joiner->by_subject;
+	if (joiner->open[joiner->n - 1])
+	{
+		visit->end = range->min_end;
+		joiner->nopen++;
+		return;
+	}
+	if (open)
+		visit->end = venue_stays_end(stays, range->key, visit->start);
+	if (visit->end <= range->min_end)
 		joiner->n--;
+}
+
+/*
+ * End the open ones of the first n visits as their venues say, and leave out
+ * those that do not matter then.  Returns how many remain.
+ */
+static int
+end_open_visits(VisitJoiner *joiner, int n)
+{
+	VenueStays *stays = joiner->source->base.stays;
+	Ident		venues[VISIT_BATCH] = {{0}};
+	int			kept = 0;
+
+	joiner->nopen = 0;
+	for (int i = 0; i < n; i++)
+		if (joiner->open[i])
+			venues[joiner->nopen++] = joiner->visits[i].other;
+	venue_stays_learn(stays, venues, sizeof(Ident), joiner->nopen);
+	for (int i = 0; i < n; i++)
+	{
+		Visit		visit = joiner->visits[i];
+		int64		min_end = visit.end;
+
+		if (joiner->open[i])
+			visit.end = venue_stays_end(stays, visit.other, visit.start);
+		if (!joiner->open[i] || visit.end > min_end)
+			joiner->visits[kept++] = visit;
+	}
+	joiner->nopen = 0;
+	return kept;
 }
 
 /*
@@ -442,13 +524,14 @@ static void
 hand_over(VisitJoiner *joiner)
 {
 	int			n = joiner->pending ? joiner->n - 1 : joiner->n;
+	int			ended = joiner->nopen > 0 ? end_open_visits(joiner, n) : n;
 
-	if (n > 0)
+	if (ended > 0)
 	{
 		CHECK_FOR_INTERRUPTS();
-		joiner->sink(joiner->arg, joiner->visits, n);
+		joiner->sink(joiner->arg, joiner->visits, ended);
 	}
 	if (joiner->pending && n > 0)
 		joiner->visits[0] = joiner->visits[n];
-	joiner->n -= Max(n, 0);
+	joiner->n -= n;
 }

@@ -54,8 +54,8 @@ static bool
 is_venues(const LogRecord *record, RelationName table)
 {
 	return record->has_venues &&
-		strcmp(NameStr(record->venues_schema), table.schema) == 0 &&
-		strcmp(NameStr(record->venues_table), table.name) == 0;
+		strcmp(NameStr(record->venues.schema_name), table.schema) == 0 &&
+		strcmp(NameStr(record->venues.table_name), table.name) == 0;
 }
 
 /*
@@ -97,7 +97,7 @@ anshim_forget_dropped(PG_FUNCTION_ARGS)
 	{
 		LogRecord  *record = lfirst(lc);
 		RelationName log = {NameStr(record->schema_name), NameStr(record->table_name)};
-		RelationName venues = {NameStr(record->venues_schema), NameStr(record->venues_table)};
+		RelationName venues = {NameStr(record->venues.schema_name), NameStr(record->venues.table_name)};
 
 		if (was_dropped(log))
 			(void) log_record_remove(log.schema, log.name);
@@ -146,8 +146,8 @@ follow_relation(RelationName old, RelationName new)
 		}
 		if (venues)
 		{
-			namestrcpy(&record->venues_schema, new.schema);
-			namestrcpy(&record->venues_table, new.name);
+			namestrcpy(&record->venues.schema_name, new.schema);
+			namestrcpy(&record->venues.table_name, new.name);
 		}
 		if (log || venues)
 			replace_record(record, &old_schema, &old_table);
@@ -166,12 +166,12 @@ follow_schema(const char *old, const char *new)
 		NameData	old_schema = record->schema_name;
 		bool		log = strcmp(NameStr(record->schema_name), old) == 0;
 		bool		venues = record->has_venues &&
-			strcmp(NameStr(record->venues_schema), old) == 0;
+			strcmp(NameStr(record->venues.schema_name), old) == 0;
 
 		if (log)
 			namestrcpy(&record->schema_name, new);
 		if (venues)
-			namestrcpy(&record->venues_schema, new);
+			namestrcpy(&record->venues.schema_name, new);
 		if (log || venues)
 			replace_record(record, &old_schema, &record->table_name);
 	}
@@ -184,6 +184,19 @@ rename_name(NameData *name, const char *old, const char *new)
 		return false;
 	namestrcpy(name, new);
 	return true;
+}
+
+/* One column may serve as several. */
+static bool
+rename_venues_column(VenuesRecord *venues, const char *old, const char *new)
+{
+	NameData   *columns[] = {&venues->venue, &venues->location, &venues->default_stay,
+	&venues->closes, &venues->time_zone};
+	bool		changed = false;
+
+	for (int i = 0; i < lengthof(columns); i++)
+		changed |= rename_name(columns[i], old, new);
+	return changed;
 }
 
 static bool
@@ -214,9 +227,8 @@ follow_column(Oid relid, const char *old, const char *new)
 				rename_name(&record->entered_at, old, new) ||
 				rename_name(&record->left_at, old, new);
 		if (record->has_venues &&
-			names_one_of(&record->venues_schema, &record->venues_table, relids))
-			changed |= rename_name(&record->venues_venue, old, new) ||
-				rename_name(&record->venues_location, old, new);
+			names_one_of(&record->venues.schema_name, &record->venues.table_name, relids))
+			changed |= rename_venues_column(&record->venues, old, new);
 		if (changed)
 			log_record_write(record);
 	}

@@ -248,11 +248,11 @@ resolve_venues(VisitLog *log, const LogRecord *record)
 
 	if (!record->has_venues)
 		return;
-	log->venues_venue = record->venues_venue;
-	log->venues_location = record->venues_location;
-	schema = get_namespace_oid(NameStr(record->venues_schema), true);
+	log->has_venues = true;
+	log->venues_names = record->venues;
+	schema = get_namespace_oid(NameStr(record->venues.schema_name), true);
 	if (OidIsValid(schema))
-		log->venues = get_relname_relid(NameStr(record->venues_table), schema);
+		log->venues = get_relname_relid(NameStr(record->venues.table_name), schema);
 }
 
 VisitLog *

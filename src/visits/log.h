@@ -13,6 +13,7 @@
 #include "utils/relcache.h"
 
 #include "ident.h"
+#include "log_record.h"
 
 /*
  * One covering index of one leaf table.  Its first three key columns are
@@ -64,9 +65,9 @@ typedef struct VisitLog
 	LogPart    *parts;			/* those that the time can touch, locked and
 								 * open; those to be asked in SQL come last */
 	int			nlocal;			/* parts that are not */
-	Oid			venues;			/* the venues' table, InvalidOid if none */
-	NameData	venues_venue;	/* its columns, by name: resolve at use */
-	NameData	venues_location;
+	bool		has_venues;		/* is a table of venues recorded? */
+	Oid			venues;			/* which, InvalidOid if it is gone */
+	VenuesRecord venues_names;	/* its columns, by name: resolve at use */
 } VisitLog;
 
 /*

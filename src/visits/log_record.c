@@ -50,6 +50,9 @@ enum
 	COLUMN_VENUES_TABLE,
 	COLUMN_VENUES_VENUE,
 	COLUMN_VENUES_LOCATION,
+	COLUMN_VENUES_DEFAULT_STAY,
+	COLUMN_VENUES_CLOSES,
+	COLUMN_VENUES_TIME_ZONE,
 	COLUMN_TIME_ZONE,
 	COLUMNS = COLUMN_TIME_ZONE
 };
@@ -124,14 +127,21 @@ deform_record(Relation table, HeapTuple tuple, LogRecord *record)
 	record->max_stay = read_length(values[COLUMN_MAX_STAY - 1]);
 	record->default_stay = read_length(values[COLUMN_DEFAULT_STAY - 1]);
 	record->has_venues = !nulls[COLUMN_VENUES_SCHEMA - 1] &&
-		!nulls[COLUMN_VENUES_TABLE - 1] && !nulls[COLUMN_VENUES_VENUE - 1] &&
-		!nulls[COLUMN_VENUES_LOCATION - 1];
+		!nulls[COLUMN_VENUES_TABLE - 1] && !nulls[COLUMN_VENUES_VENUE - 1];
+	memset(&record->venues, 0, sizeof(VenuesRecord));
 	if (record->has_venues)
 	{
-		COPY_NAME(COLUMN_VENUES_SCHEMA, venues_schema);
-		COPY_NAME(COLUMN_VENUES_TABLE, venues_table);
-		COPY_NAME(COLUMN_VENUES_VENUE, venues_venue);
-		COPY_NAME(COLUMN_VENUES_LOCATION, venues_location);
+#define COPY_NAME_IF_ANY(column, field) \
+		if (!nulls[(column) - 1]) \
+			COPY_NAME(column, field)
+		COPY_NAME(COLUMN_VENUES_SCHEMA, venues.schema_name);
+		COPY_NAME(COLUMN_VENUES_TABLE, venues.table_name);
+		COPY_NAME(COLUMN_VENUES_VENUE, venues.venue);
+		COPY_NAME_IF_ANY(COLUMN_VENUES_LOCATION, venues.location);
+		COPY_NAME_IF_ANY(COLUMN_VENUES_DEFAULT_STAY, venues.default_stay);
+		COPY_NAME_IF_ANY(COLUMN_VENUES_CLOSES, venues.closes);
+		COPY_NAME_IF_ANY(COLUMN_VENUES_TIME_ZONE, venues.time_zone);
+#undef COPY_NAME_IF_ANY
 	}
 #undef COPY_NAME
 	record->time_zone = nulls[COLUMN_TIME_ZONE - 1] ? NULL :
@@ -154,12 +164,16 @@ form_record(Relation table, const LogRecord *record)
 	values[COLUMN_LEFT_AT - 1] = NameGetDatum(&record->left_at);
 	values[COLUMN_MAX_STAY - 1] = IntervalPGetDatum(&max_stay);
 	values[COLUMN_DEFAULT_STAY - 1] = IntervalPGetDatum(&default_stay);
-	values[COLUMN_VENUES_SCHEMA - 1] = NameGetDatum(&record->venues_schema);
-	values[COLUMN_VENUES_TABLE - 1] = NameGetDatum(&record->venues_table);
-	values[COLUMN_VENUES_VENUE - 1] = NameGetDatum(&record->venues_venue);
-	values[COLUMN_VENUES_LOCATION - 1] = NameGetDatum(&record->venues_location);
-	for (int column = COLUMN_VENUES_SCHEMA; column <= COLUMN_VENUES_LOCATION; column++)
-		nulls[column - 1] = !record->has_venues;
+	values[COLUMN_VENUES_SCHEMA - 1] = NameGetDatum(&record->venues.schema_name);
+	values[COLUMN_VENUES_TABLE - 1] = NameGetDatum(&record->venues.table_name);
+	values[COLUMN_VENUES_VENUE - 1] = NameGetDatum(&record->venues.venue);
+	values[COLUMN_VENUES_LOCATION - 1] = NameGetDatum(&record->venues.location);
+	values[COLUMN_VENUES_DEFAULT_STAY - 1] = NameGetDatum(&record->venues.default_stay);
+	values[COLUMN_VENUES_CLOSES - 1] = NameGetDatum(&record->venues.closes);
+	values[COLUMN_VENUES_TIME_ZONE - 1] = NameGetDatum(&record->venues.time_zone);
+	for (int column = COLUMN_VENUES_SCHEMA; column <= COLUMN_VENUES_TIME_ZONE; column++)
+		nulls[column - 1] = !record->has_venues ||
+			NameStr(*DatumGetName(values[column - 1]))[0] == '\0';
 	if (record->time_zone)
 		values[COLUMN_TIME_ZONE - 1] = CStringGetTextDatum(record->time_zone);
 	else

@@ -15,6 +15,20 @@
 #include "utils/relcache.h"
 
 /*
+ * A table of venues and its columns; a name that is empty is not recorded.
+ */
+typedef struct VenuesRecord
+{
+	NameData	schema_name;
+	NameData	table_name;
+	NameData	venue;
+	NameData	location;		/* where the venue lies */
+	NameData	default_stay;	/* how long a visit not checked out lasts */
+	NameData	closes;			/* at which time of day it ends */
+	NameData	time_zone;		/* in which time zone that is */
+} VenuesRecord;
+
+/*
  * One row of anshim.visit_log.  Everything is recorded by name, so that a
  * restored dump means the same; lengths are microseconds here and intervals
  * in the table.
@@ -29,11 +43,8 @@ typedef struct LogRecord
 	NameData	left_at;
 	int64		max_stay;
 	int64		default_stay;
-	bool		has_venues;		/* is what follows set? */
-	NameData	venues_schema;
-	NameData	venues_table;
-	NameData	venues_venue;	/* that table's columns */
-	NameData	venues_location;
+	bool		has_venues;		/* is `venues` set? */
+	VenuesRecord venues;
 	char	   *time_zone;		/* in which the log's days begin, or NULL */
 } LogRecord;
 

@@ -83,6 +83,8 @@ typedef struct VisitSource VisitSource;
 struct VisitSource
 {
 	const VisitLog *log;
+	struct VenueStays *stays;	/* NULL: without a check-out, all visits last
+								 * the log's default_stay */
 	VisitCounts counts;
 
 	/* questions sorted by subject, each subject once */

@@ -65,6 +65,7 @@
 #include "log_check.h"
 #include "servers.h"
 #include "sql_source.h"
+#include "venue_stays.h"
 
 /* Ranges that go into one statement. */
 #define PIECE_MAX 131072
@@ -140,7 +141,8 @@ struct SqlSource
 {
 	Memory	   *memory;
 	const VisitLog *log;
-	VisitCounts *counts;
+	struct VenueStays *stays;	/* the whole source's */
+	VisitCounts *counts;		/* likewise */
 	int			nparts;
 	SqlPart    *parts;
 };
@@ -186,13 +188,15 @@ is_remote(Relation rel)
 }
 
 SqlSource *
-sql_source_create(Memory *memory, const VisitLog *log, VisitCounts *counts)
+sql_source_create(Memory *memory, VisitSource *whole)
 {
 	SqlSource  *source = memory_alloc_zero(memory, 1, sizeof(SqlSource));
+	const VisitLog *log = whole->log;
 
 	source->memory = memory;
 	source->log = log;
-	source->counts = counts;
+	source->stays = whole->stays;
+	source->counts = &whole->counts;
 	source->nparts = log->nparts - log->nlocal;
 	source->parts = memory_alloc_zero(memory, source->nparts, sizeof(SqlPart));
 	for (int i = 0; i < source->nparts; i++)
@@ -462,7 +466,14 @@ join_visit(const Asking *asking, Size i, Visit *visit)
 		left = Max(left, asking->rows[next].left);
 	visit->other = row->other;
 	visit->start = row->start;
-	visit->end = left != NO_LEFT ? left : row->start + asking->source->log->default_stay;
+	if (left != NO_LEFT)
+		visit->end = left;
+	else if (asking->source->stays)
+		visit->end = venue_stays_end(asking->source->stays,
+									 asking->key == &asking->source->log->venue ? row->key : row->other,
+									 row->start);
+	else
+		visit->end = row->start + asking->source->log->default_stay;
 	return next;
 }
 
@@ -523,6 +534,22 @@ look_back(const VisitLog *log, int64 time)
 }
 
 /*
+ * Know how long visits last at the venues of those that are not checked out.
+ */
+static void
+learn_venues(const Asking *asking)
+{
+	VenueStays *stays = asking->source->stays;
+
+	if (stays == NULL)
+		return;
+	if (asking->key == &asking->source->log->venue)
+		venue_stays_learn(stays, &asking->asked[0].key, sizeof(AskedKey), asking->nasked);
+	else
+		venue_stays_learn(stays, &asking->rows[0].other, sizeof(SqlRow), asking->nrows);
+}
+
+/*
  * Ask, join the rows to visits, and hand these over with their keys' tags.
  */
 static void
@@ -536,6 +563,7 @@ answer(Asking *asking, uint64 *rows_read, VisitSink sink, void *arg)
 	ask(asking);
 	*rows_read += asking->source->counts->moved_rows - moved;
 	sql_row_sort(asking->rows, asking->nrows, asking);
+	learn_venues(asking);
 	for (Size i = 0; i < asking->nrows;)
 	{
 		Ident		key = asking->rows[i].key;

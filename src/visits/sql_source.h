@@ -14,8 +14,8 @@
 
 typedef struct SqlSource SqlSource;
 
-/* For the log's parts from log->nlocal on; what is read counts in *counts. */
-extern SqlSource *sql_source_create(Memory *memory, const VisitLog *log, VisitCounts *counts);
+/* For the log's parts from log->nlocal on, as a part of this source. */
+extern SqlSource *sql_source_create(Memory *memory, VisitSource *whole);
 
 /* The questions of VisitSource */
 extern void sql_source_visits_of_subjects(SqlSource *source,

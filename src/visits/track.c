@@ -449,10 +449,7 @@ track_table(Relation rel, LogRecord *record)
 	if (log_record_read(NameStr(record->schema_name), NameStr(record->table_name), &old))
 	{
 		record->has_venues = old.has_venues;
-		record->venues_schema = old.venues_schema;
-		record->venues_table = old.venues_table;
-		record->venues_venue = old.venues_venue;
-		record->venues_location = old.venues_location;
+		record->venues = old.venues;
 		if (record->time_zone == NULL)
 			record->time_zone = old.time_zone;
 	}

@@ -29,6 +29,7 @@ CREATE TABLE oracle.variety (
 	subject_key text,				-- of oracle.key, if not named as the type
 	venue_key text,
 	churned boolean NOT NULL DEFAULT false,
+	stays boolean NOT NULL DEFAULT false,	-- do venues say how long visits last?
 	repeated integer NOT NULL DEFAULT 1,	-- each row so many times
 	share numeric NOT NULL DEFAULT 1,
 	scale integer NOT NULL DEFAULT 1
@@ -174,6 +175,7 @@ RETURN CASE
 	   END;
 
 UPDATE oracle.variety SET churned = true WHERE variety IN (5, 8);
+UPDATE oracle.variety SET stays = true WHERE variety IN (1, 2, 4, 5, 9, 10, 12, 13, 15, 16);
 UPDATE oracle.variety SET repeated = 7 WHERE variety = 11;
 UPDATE oracle.variety SET share = 0.2 WHERE variety IN (17, 18);
 UPDATE oracle.variety SET share = 0.01, scale = 60 WHERE variety IN (14, 15);
@@ -246,12 +248,13 @@ CREATE FUNCTION oracle.ddl(v oracle.variety, name text) RETURNS text
 LANGUAGE sql STABLE
 RETURN concat_ws(E';\n',
 	format(v.ddl, name),
-	format('CREATE TABLE %s_places (venue %s, location geometry)', name, v.venue),
+	format('CREATE TABLE %s_places (venue %s, location geometry, stay interval, closes time, time_zone text)', name, v.venue),
 	format('CREATE INDEX ON %s_places USING gist (location)', name),
 	format('SELECT anshim.track_visits(%L, subject => %L, venue => %L, entered_at => %L, left_at => %L, max_stay => %L, default_stay => %L)',
 		   name, v.columns[1], v.columns[2], v.columns[3], v.columns[4],
 		   v.max_stay * v.step, v.default_stay * v.step),
-	format('SELECT anshim.track_venues(%L, %L)', name, name || '_places'));
+	format('SELECT anshim.track_venues(%L, %L', name, name || '_places')
+	|| CASE WHEN v.stays THEN ', default_stay => ''stay'', closes => ''closes'', time_zone => ''time_zone'')' ELSE ')' END);
 
 CREATE FUNCTION oracle.insert_rows(v oracle.variety, name text, rows oracle.log_row[])
 RETURNS void
@@ -274,7 +277,7 @@ RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('INSERT INTO %s_places
-					SELECT p.%I, CASE WHEN r.x IS NOT NULL THEN format(''POINT(%%s %%s)'', r.x, r.y)::geometry END
+					SELECT p.%I, CASE WHEN r.x IS NOT NULL THEN format(''POINT(%%s %%s)'', r.x, r.y)::geometry END, r.stay, r.closes, r.time_zone
 					FROM unnest($1) AS r JOIN oracle.key AS p ON p.id = r.venue',
 				   name, v.venue_key)
 	USING places;
@@ -441,6 +444,9 @@ DECLARE
 	wrong text[];
 BEGIN
 	engine_rows := cardinality(engine);
+	IF v.stays THEN
+		rows := oracle.checked_out(rows, places, v.max_stay * v.step);
+	END IF;
 	IF engine[1] LIKE 'ERROR%' THEN
 		said := engine[1];
 	ELSIF what = 'exposure_paths' THEN
@@ -540,7 +546,7 @@ BEGIN
 				   v.subject_key, v.venue_key)
 	INTO visits
 	USING rows;
-	EXECUTE format('SELECT string_agg(format(E''\t(%%L, %%L)'', p.%I, ''POINT('' || x || '' '' || y || '')''), E'',\n'') || '';''
+	EXECUTE format('SELECT string_agg(format(E''\t(%%L, %%L, %%L, %%L, %%L)'', p.%I, ''POINT('' || x || '' '' || y || '')'', stay, closes, time_zone), E'',\n'') || '';''
 					FROM unnest($1) AS r JOIN oracle.key AS p ON p.id = r.venue', v.venue_key)
 	INTO venues
 	USING places;

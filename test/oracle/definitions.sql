@@ -65,8 +65,9 @@ CREATE TYPE oracle.visit AS (subject integer, venue integer, stay tstzrange);
 -- A piece, and the lowest level at which there is such a one.
 CREATE TYPE oracle.piece AS (subject integer, venue integer, stay tstzrange, level integer);
 
--- A location of a venue, in metres on a plane.
-CREATE TYPE oracle.place AS (venue integer, x float8, y float8);
+-- A location of a venue, in metres on a plane; and when visits there end that
+-- nobody checks out.
+CREATE TYPE oracle.place AS (venue integer, x float8, y float8, stay interval, closes time, time_zone text);
 
 -- Two venues that share their air.
 CREATE TYPE oracle.near AS (a integer, b integer, distance float8);
@@ -126,6 +127,33 @@ RETURN (
 					 WHEN upper_inc(r) THEN upper(r) + interval '1 microsecond'
 					 ELSE upper(r)
 				 END AS hi) AS bounds
+);
+
+-- The same log, where the visits that nobody checked out are checked out as
+-- their venues say: after their stay, or at the next closing time, the
+-- earlier, but after max_stay at the latest. Where venues say nothing, nothing
+-- changes. Of several rows of a venue, the longest stay and the latest closing time count.
+CREATE FUNCTION oracle.checked_out(log oracle.log_row[], places oracle.place[], max_stay interval) RETURNS oracle.log_row[]
+LANGUAGE sql STABLE
+RETURN ARRAY(
+	SELECT ROW(r.subject, r.venue, r.entered_at,
+			   CASE
+				   WHEN max(r.left_at) OVER (PARTITION BY r.subject, r.venue, r.entered_at) IS NOT NULL THEN r.left_at
+				   WHEN p.stay IS NOT NULL OR p.closes IS NOT NULL
+				   THEN least(r.entered_at + oracle.length(p.stay),
+							  (SELECT min(closing)
+							   FROM generate_series(-3, 3) AS n,
+									LATERAL (SELECT (r.entered_at::date + n + p.closes) AT TIME ZONE coalesce(p.time_zone, current_setting('TimeZone')) AS closing) AS c
+							   WHERE closing > r.entered_at),
+							  r.entered_at + oracle.length(max_stay))
+			   END)::oracle.log_row
+	FROM unnest(log) WITH ORDINALITY AS r (subject, venue, entered_at, left_at, n)
+		 LEFT JOIN LATERAL (SELECT max(stay) AS stay,
+								   (array_agg(closes ORDER BY closes DESC NULLS LAST, time_zone))[1] AS closes,
+								   (array_agg(time_zone ORDER BY closes DESC NULLS LAST, time_zone))[1] AS time_zone
+							FROM unnest(places) AS p
+							WHERE p.venue = r.venue) AS p ON true
+	ORDER BY r.n
 );
 
 -- The visits in a log: rows with the same subject, venue and entered_at are one visit, which ends at the greatest left_at that is known.

@@ -143,7 +143,8 @@ END;
 $$;
 
 -- Whole coordinates, so that distances are exact or far from any `within`.
--- Logs lie 1 km apart. Some venues have no location, some are not there.
+-- Logs lie 1 km apart. Some venues have no location, some are not there, and
+-- some have two. Half of them say how long visits last, or when they end.
 CREATE FUNCTION oracle.random_places(seed bigint, log integer,
 									 shape oracle.shape)
 RETURNS oracle.place[]
@@ -152,6 +153,7 @@ DECLARE
 	places oracle.place[] := '{}';
 	p oracle.place;
 	there integer;
+	what text;
 BEGIN
 	FOR n IN 0 .. oracle.venues_of(seed, log) * shape.scale - 1 LOOP
 		there := oracle.rnd(seed, log, n || ' there', 12);
@@ -163,7 +165,25 @@ BEGIN
 			p.x := NULL;
 			p.y := NULL;
 		END IF;
-		places := places || p;
+		FOR row IN 1 .. CASE oracle.rnd(seed, log, n || ' twice', 8) WHEN 0 THEN 2 ELSE 1 END LOOP
+			what := format('%s, %s', n, row);
+			p.stay := NULL;
+			p.closes := NULL;
+			p.time_zone := NULL;
+			IF oracle.rnd(seed, log, what || ' stay', 3) = 0 THEN
+				p.stay := oracle.random_length(seed, log, what || ' so long', shape, 1, 2, 2, 3, 4, 6, 8, 12, 25);
+			END IF;
+			IF oracle.rnd(seed, log, what || ' closes', 3) = 0 THEN
+				p.time_zone := (ARRAY['UTC', 'Europe/Berlin', 'America/St_Johns', NULL])[1 + oracle.rnd(seed, log, what || ' zone', 4)];
+				p.closes := CASE oracle.rnd(seed, log, what || ' midnight', 6)
+								WHEN 0 THEN '24:00'
+								ELSE ((oracle.grid(shape, oracle.rnd(seed, log, what || ' at', 40)) + oracle.jitter(seed, log, what || ' at', shape))
+									  AT TIME ZONE coalesce(p.time_zone, 'Europe/Berlin'))::time
+							END;
+			END IF;
+			places := places || p;
+			p.x := p.x + 2;
+		END LOOP;
 	END LOOP;
 	RETURN places;
 END;

@@ -387,7 +387,8 @@ SELECT oracle.same(oracle.exposures('1 10 08:00 09:00, 2 10 08:45 08:50, 2 10 09
 -- and 15 is not known.
 CREATE FUNCTION oracle.places() RETURNS oracle.place[]
 LANGUAGE sql
-RETURN ARRAY[ROW(10, 0, 0), ROW(11, 3, 4), ROW(12, 6, 8), ROW(13, NULL, NULL), ROW(14, 0, 0)]::oracle.place[];
+RETURN ARRAY(SELECT ROW(venue, x, y, NULL, NULL, NULL)::oracle.place
+			 FROM (VALUES (10, 0, 0), (11, 3, 4), (12, 6, 8), (13, NULL, NULL), (14, 0, 0)) AS p (venue, x, y));
 
 \set near '1 10 08:00 10:00, 2 11 09:00 10:00, 3 12 09:00 10:00, 4 13 09:00 10:00, 5 14 09:00 10:00, 6 10 09:30 10:00, 7 15 09:00 10:00'
 SELECT oracle.same(oracle.exposures(:'near', oracle.question('{1}', '[00:00,23:00)', within => 5), oracle.places()),
