@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 #
-# make demo: trace a real outbreak in a throw-away database.
+# make demo: trace a real outbreak, and play a day on the island, in a throw-away
+# database.
 #
 # Runs test/demo/*.sql in the database anshim_demo, with the psql variables
 # `data` (the folder test/data, as the server reads it) and `outdir` (where the
@@ -18,6 +19,8 @@ output=$TOP/demo-output
 mkdir -p "$output"
 
 createdb anshim_demo
+as_server mkdir -m 700 "$CLUSTER/keys"
+psql -X -q -d anshim_demo -c "ALTER DATABASE anshim_demo SET anshim.key_directory = '$CLUSTER/keys'"
 for script in "$TOP"/test/demo/*.sql; do
 	psql -X -q -v ON_ERROR_STOP=1 -v data="$CLUSTER/files/data" -v outdir="$output" \
 		-d anshim_demo -f "$script"
