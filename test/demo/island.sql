@@ -18,6 +18,7 @@
 	\set outdir .
 \endif
 \setenv OUTDIR :outdir
+\setenv PGDATABASE :DBNAME
 SET client_min_messages = warning;
 SET datestyle = ISO;
 SET timezone = 'Asia/Seoul';
