@@ -25,6 +25,7 @@ $node->safe_psql(
 	SELECT anshim.create_visit_log('by_day', '[2021-01-01, 2021-01-03)', 'Europe/Berlin');
 	INSERT INTO by_day (subject, venue, entered_at) SELECT gen_random_uuid(), '00000000-0000-0000-0000-000000000001', '2021-01-02 12:00Z'
 		FROM generate_series(1, 3);
+	INSERT INTO anshim.definition (name, min_overlap, days_before, source) VALUES ('ours', '5 min', 3, 'a plan');
 	-- One whose row was left behind: nothing of it may get into a dump.
 	CREATE TABLE gone (subject int, venue int, entered_at timestamptz NOT NULL, left_at timestamptz);
 	SELECT anshim.track_visits('gone');
@@ -53,6 +54,7 @@ sub state_of
 	return $node->safe_psql(
 		$database, qq{
 		SELECT * FROM anshim.visit_log WHERE table_name <> 'gone' ORDER BY 1, 2;
+		SELECT * FROM anshim.definition ORDER BY name;
 		SELECT subject, venue, started_at AT TIME ZONE 'UTC', distance
 			FROM anshim.contacts('"Über"."Visit"', 'x'::text, NULL::int, '[2021-01-01, 2021-01-03)', within => $within) ORDER BY 1;
 		SELECT count(*) FROM by_day c, anshim.contacts('by_day', c.subject, '[2021-01-01, 2021-01-04)');
