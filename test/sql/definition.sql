@@ -43,6 +43,10 @@ SELECT * FROM anshim.exposures_by('ours', 'visit', ARRAY[1], NULL::text, ARRAY[d
 SELECT * FROM anshim.exposures_by('ours', 'visit', ARRAY[1], NULL::text, ARRAY[date '2021-03-10'], degrees => 2, until => '2021-03-13') ORDER BY subject;
 -- An onset that is not known: infectious all of `during`, which bounds the others' too
 SELECT * FROM anshim.exposures_by('ours', 'visit', ARRAY[1, 4], NULL::text, ARRAY['2021-03-01', NULL]::date[], during => '[2021-03-12 00:30, 2021-03-13)') ORDER BY subject;
+-- After twelve minutes of a case, twelve of her air: 7 breathes ten of them, and
+-- 8 nine; that there may be thirty does not count.
+INSERT INTO visit VALUES (1, 'd', '2021-03-14 10:00', '2021-03-14 10:12'), (7, 'd', '2021-03-14 10:12', '2021-03-14 10:22'), (8, 'd', '2021-03-14 10:15', '2021-03-14 10:50');
+SELECT * FROM anshim.exposures_by('cwa', 'visit', ARRAY[1], NULL::text, ARRAY[date '2021-03-10'], during => '[2021-03-14, 2021-03-15)') ORDER BY subject;
 ALTER TABLE visit ALTER subject TYPE text;
 SELECT * FROM anshim.exposures_by('ours', 'visit', ARRAY['1'], ARRAY[date '2021-03-10']) ORDER BY subject;
 
