@@ -95,7 +95,7 @@ finding(Audit *audit, FindingKind kind, int32 strand, int64 seq, const char *for
 		put(findings, values, nulls);
 	}
 	else if (findings->first == NULL)
-		findings->first = MemoryContextStrdup(GetMemoryChunkContext(findings), detail.data);
+		findings->first = MemoryContextStrdup(MemoryContextGetParent(findings->context), detail.data);
 
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(findings->context);

@@ -27,11 +27,12 @@ SELECT count(*), count(DISTINCT anshim.strand(link)), min(anshim.seq(link)), max
 SELECT bool_and(anshim.seq(link) = n) AS in_order FROM (SELECT link, row_number() OVER (ORDER BY at, id) AS n FROM visit) v;
 SELECT count(*) FROM (SELECT subject, id, at, doubled, later, long FROM visit EXCEPT TABLE before UNION ALL (TABLE before EXCEPT SELECT subject, id, at, doubled, later, long FROM visit)) d;
 SELECT kind, detail FROM events;
--- The indexes are whole, and the table has not grown.
+-- The indexes are whole, and the rows do not begin behind where they were.
+-- (The file may have empty pages at its end, by which PostgreSQL 16 extends it.)
 SET enable_seqscan = off;
 SELECT count(*) FROM visit v JOIN before b ON v.subject = b.subject WHERE v.id = b.id;
 RESET enable_seqscan;
-SELECT pg_relation_size('visit') < 2 * pg_relation_size('before') AS no_bloat;
+SELECT (SELECT max((ctid::text::point)[0]) FROM visit) < 2 * (SELECT max((ctid::text::point)[0]) FROM before) AS no_bloat;
 -- Whoever comes next goes on behind them.
 INSERT INTO visit (subject, id, at) VALUES ('next', 0, '2021-01-01') RETURNING anshim.seq(link);
 SELECT * FROM findings('visit');

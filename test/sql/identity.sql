@@ -38,7 +38,8 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
-SELECT outcome(set_bit(sealed, n, 1 - get_bit(sealed, n)), 'c'), count(*), min(n), max(n)
+-- (a name of another length may, by chance, be one of a key that is not known)
+SELECT replace(outcome(set_bit(sealed, n, 1 - get_bit(sealed, n)), 'c'), '42704', '22P03') AS outcome, count(*), min(n), max(n)
 FROM (SELECT anshim.seal_identity('kdca', 'Ann', 'c')) s (sealed), generate_series(0, length(sealed) * 8 - 1) n
 WHERE n / 8 IN (0, 1) OR n / 8 > 5 GROUP BY 1 ORDER BY 1;
 -- a kid that is changed to another key's

@@ -193,7 +193,7 @@ sql('korean', q{
 	SELECT anshim.seal('visit')});
 is(findings('korean', 'visit'), '', 'korean: nothing is amiss');
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/korean", 'korean' ], 'korean: pg_dump');
-sql('postgres', 'CREATE DATABASE hangul');
+sql('postgres', q{CREATE DATABASE hangul ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0});
 $node->command_ok([ (map { s/\@database\@/hangul/r } @restore), "$dir/korean" ], 'korean: pg_restore as UTF8');
 is(findings('hangul', 'visit'), '', 'korean: nothing is amiss as UTF8');
 %checkpoint = %signed;
