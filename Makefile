@@ -21,7 +21,7 @@ PG_CONFIG ?= pg_config
 build_targets = all install uninstall clean distclean maintainer-clean \
 	installdirs install-strip
 
-.PHONY: $(build_targets) demo check check-matrix bench valgrind deb docs fuzz indent indent-check typedefs
+.PHONY: $(build_targets) demo check check-matrix bench bench-scale valgrind deb docs fuzz indent indent-check typedefs
 
 all:
 
@@ -37,6 +37,9 @@ $(build_targets):
 # through the environment.
 demo check check-matrix bench valgrind deb indent:
 	@$(here)scripts/$@.sh
+
+bench-scale:
+	@WHAT=scale $(here)scripts/bench.sh
 
 indent-check:
 	@$(here)scripts/indent.sh --check
