@@ -97,6 +97,9 @@ notes_add_checkpoint(Notes *notes, const char *file, char **error)
 	checkpoint = &notes->checkpoints[notes->ncheckpoints++];
 	memset(checkpoint, 0, sizeof(*checkpoint));
 	checkpoint->file = file;
+	/* psql ends what it prints with a newline, and a note ends with one */
+	if (len >= 2 && str[len - 1] == '\n' && str[len - 2] == '\n')
+		len--;
 	str[len] = '\0';
 	checkpoint->text = str;
 	checkpoint->len = len;
