@@ -264,6 +264,30 @@ follow_triggers(const ChainRecord *record, Oid relid, const AlterTableStmt *stmt
 	}
 }
 
+/*
+ * Can the command have changed columns or partitions?  Triggers, constraints
+ * and the like are made anew while a dump is restored, by several sessions
+ * perhaps, some of which are still filling the chain's own tables: what is
+ * recorded of partitions then is not to be mended.
+ */
+static bool
+may_change_rows(const Node *parsetree)
+{
+	ListCell   *lc;
+
+	if (!IsA(parsetree, AlterTableStmt))
+		return true;
+	foreach(lc, ((const AlterTableStmt *) parsetree)->cmds)
+	{
+		AlterTableType type = lfirst_node(AlterTableCmd, lc)->subtype;
+
+		if (type != AT_AddConstraint && type != AT_ClusterOn && type != AT_ReplicaIdentity &&
+			(type < AT_EnableTrig || type > AT_DisableTrigUser))
+			return true;
+	}
+	return false;
+}
+
 static void
 follow_table(Oid relid, const Node *parsetree)
 {
@@ -282,8 +306,11 @@ follow_table(Oid relid, const Node *parsetree)
 	else if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 		target_check_leaf(rel);
 	relation_close(rel, NoLock);
-	upkeep_layouts(&record, target);
-	upkeep_partitions(&record, target);
+	if (may_change_rows(parsetree))
+	{
+		upkeep_layouts(&record, target);
+		upkeep_partitions(&record, target);
+	}
 	if (IsA(parsetree, AlterTableStmt))
 		follow_triggers(&record, relid, (const AlterTableStmt *) parsetree);
 }
