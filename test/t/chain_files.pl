@@ -13,7 +13,8 @@ my ($keys, $heads) = ("$tmp/keys", "$tmp/heads");
 mkdir $_, 0700 or die for $keys, $heads;
 
 my $node = PostgreSQL::Test::Cluster->new('primary');
-$node->init;
+# Without checksums (on from PostgreSQL 18), by which the server itself would refuse an edited page
+$node->init(no_data_checksums => 1);
 $node->append_conf('postgresql.conf', "anshim.key_directory = '$keys'\nanshim.head_directory = '$heads'\nautovacuum = off\n");
 $node->start;
 $node->safe_psql('postgres', <<'SQL');
