@@ -4,8 +4,8 @@
 #
 # A server here never touches the installed PostgreSQL.  It runs from a private
 # copy of the installation (a "root"), into which anshim is installed.  That
-# works because PostgreSQL finds its files relative to its own executable: the
-# programs are copied, and everything else is a symbolic link.
+# works because PostgreSQL finds its files relative to its own executable.  No
+# file in it is a link to the system's: whatever writes there writes to copies.
 #
 # One directory under $TMPDIR holds all of a cluster, and goes away with it:
 #   root/    the private installation       data/    the data directory
@@ -197,8 +197,8 @@ make_root() {
 
 	mkdir -p "$root$BINDIR" "$root$PKGLIBDIR" "$root$SHAREDIR"
 	cp -L "$BINDIR"/* "$root$BINDIR"
-	cp -as "$PKGLIBDIR/." "$root$PKGLIBDIR"
-	cp -as "$SHAREDIR/." "$root$SHAREDIR"
+	cp -a "$PKGLIBDIR/." "$root$PKGLIBDIR"
+	cp -a "$SHAREDIR/." "$root$SHAREDIR"
 	# Not whichever anshim is installed for everybody.
 	rm -rf "$root$PKGLIBDIR"/anshim* "$root$PKGLIBDIR"/bitcode/anshim* \
 		"$root$SHAREDIR"/extension/anshim*
