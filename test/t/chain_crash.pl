@@ -233,13 +233,16 @@ my $rows = sql('SELECT count(*) FROM visit');
 my $note = slurp_file($head);
 foreach my $try (1 .. ($rounds + 2) / 3)
 {
+	# it will not come to its end while somebody holds a row
+	my $holder = client('holder', "BEGIN;\nSELECT FROM visit LIMIT 1 OFFSET 5000 FOR SHARE;\nSELECT pg_sleep(600);\n");
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'holder' AND wait_event = 'PgSleep'") or die 'no row is held';
 	my $expiry = client('expiry', "SELECT anshim.expire('visit', now());\n");
 	my $delay = rand 0.5;
 
 	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'expiry' AND query LIKE '%expire%'") or die 'expire() does not come to run';
 	sleep $delay;
 	$try % 2 ? $crash{server}->() : kill_backend("application_name = 'expiry'");
-	finish_client($expiry);
+	finish_client($_) for $expiry, $holder;
 	if ($try % 2) { $node->start }
 	else { $node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back' }
 	is(sql('SELECT count(*) FROM visit'), $rows, "expiry $try, ended after $delay s: nothing is gone");
