@@ -12,6 +12,8 @@
 #   RUNS=5                runs, of which the median is taken
 #   DEGREES='1 2 3 5'
 #   CONTENDERS='anshim btree gist limit'
+#   STEPS='load measure'   STEPS=load only loads, into BENCH_DIR, which takes
+#                         long, and minds nobody else on the machine
 #
 # The report goes to standard output, as Markdown, and into build/bench.
 # Everything happens on one cluster, in one session, with everything cached.
@@ -25,6 +27,7 @@ LONG_CASES=${LONG_CASES:-1}
 RUNS=${RUNS:-5}
 DEGREES=${DEGREES:-1 2 3 5}
 CONTENDERS=${CONTENDERS:-anshim btree gist limit}
+STEPS=${STEPS:-load measure}
 
 # Outside of schema rival, as it shall outlive it.  The sum in it is immutable,
 # since an hour is always as long.
@@ -265,11 +268,16 @@ open_cluster
 load_visits visit 1
 if [ "$SCALE" -gt 1 ]; then
 	load_visits "visit_$SCALE" "$SCALE"
+else
+	case " $CONTENDERS " in *" gist "*) load_gist ;; esac
+fi
+case " $STEPS " in *" measure "*) ;; *) exit 0 ;; esac
+
+if [ "$SCALE" -gt 1 ]; then
 	measure_scale visit
 	measure_scale "visit_$SCALE"
 	report_scales | tee "$BENCH/report-$SCALE.md"
 else
-	case " $CONTENDERS " in *" gist "*) load_gist ;; esac
 	sql -c "SELECT rival.cases('visit', '$FROM', '$UNTIL', 100)" >"$BENCH/cases"
 	measure_in_sql
 	measure_limit
