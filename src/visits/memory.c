@@ -21,12 +21,18 @@
  */
 #include "postgres.h"
 
+#include <sys/mman.h>
+
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
 #include "memory.h"
 
 #define ROOM_SIZE ((Size) 1024 * 1024)
+
+/* What the operating system may map as one page, and how many at a time. */
+#define HUGE_PAGE ((Size) 2 * 1024 * 1024)
+#define EXTENT_SIZE (2 * HUGE_PAGE)
 
 /* Allocations in the room begin at multiples of a cache line. */
 #define ROOM_ALIGN 64
@@ -38,6 +44,8 @@ static void memory_charge(Memory *memory, Size size);
 static void take_room(Memory *memory);
 static void leave_room(void *arg);
 static void *allocate(Memory *memory, Size bytes);
+static void *allocate_kept(Memory *memory, Size bytes);
+static void *on_huge_pages(void *array, Size bytes);
 static bool in_room(const Memory *memory, const void *array);
 
 /*
@@ -111,7 +119,50 @@ allocate(Memory *memory, Size bytes)
 		memory->room_used += size;
 		return array;
 	}
-	return MemoryContextAllocHuge(memory->context, Max(bytes, 1));
+	return on_huge_pages(MemoryContextAllocHuge(memory->context, Max(bytes, 1)), bytes);
+}
+
+/*
+ * Ask for huge pages where the array spans some: fewer page faults, and fewer
+ * misses of the processor's table of pages when it is looked into all over.
+ */
+static void *
+on_huge_pages(void *array, Size bytes)
+{
+#ifdef MADV_HUGEPAGE
+	uintptr_t	from = TYPEALIGN(HUGE_PAGE, (uintptr_t) array);
+	uintptr_t	to = TYPEALIGN_DOWN(HUGE_PAGE, (uintptr_t) array + bytes);
+
+	if (from < to)
+		(void) madvise((void *) from, to - from, MADV_HUGEPAGE);
+#endif
+	return array;
+}
+
+/*
+ * Memory that is kept as long as the Memory: part of an extent, which is large
+ * enough for huge pages.
+ */
+static void *
+allocate_kept(Memory *memory, Size bytes)
+{
+	Size		size = TYPEALIGN(ROOM_ALIGN, bytes);
+	char	   *array;
+
+	if (size > EXTENT_SIZE / 8 || (memory->room && size <= ROOM_SIZE - memory->room_used))
+		return allocate(memory, bytes);
+	if (size > memory->extent_left)
+	{
+		char	   *extent = MemoryContextAllocHuge(memory->context, EXTENT_SIZE + HUGE_PAGE);
+
+		memory->extent = (char *) TYPEALIGN(HUGE_PAGE, (uintptr_t) extent);
+		memory->extent_left = EXTENT_SIZE;
+		on_huge_pages(memory->extent, EXTENT_SIZE);
+	}
+	array = memory->extent;
+	memory->extent += size;
+	memory->extent_left -= size;
+	return array;
 }
 
 void *
@@ -153,7 +204,7 @@ memory_resize(Memory *memory, void *array, Size old_n, Size new_n, Size size)
 		memory_free(memory, array, old_n, size);
 		return copy;
 	}
-	array = repalloc_huge(array, Max(new_bytes, 1));
+	array = on_huge_pages(repalloc_huge(array, Max(new_bytes, 1)), new_bytes);
 	memory->used -= old_bytes;
 	return array;
 }
@@ -191,7 +242,8 @@ store_add(Store *store)
 	if (store->n == store->nchunks * STORE_CHUNK)
 	{
 		memory_reserve(store->memory, store->chunks, store->nchunks, store->chunks_size, 1);
-		store->chunks[store->nchunks++] = memory_alloc(store->memory, STORE_CHUNK, store->size);
+		memory_charge(store->memory, STORE_CHUNK * store->size);
+		store->chunks[store->nchunks++] = allocate_kept(store->memory, STORE_CHUNK * store->size);
 	}
 	store->n++;
 	return store_at(store, store->n - 1);

@@ -25,6 +25,8 @@ typedef struct Memory
 	/* memory.c's own: the room that small traces need; see there */
 	char	   *room;
 	Size		room_used;
+	char	   *extent;			/* for what is never given back alone */
+	Size		extent_left;
 } Memory;
 
 /* anshim.max_memory, in kilobytes */
