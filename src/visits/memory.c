@@ -5,7 +5,8 @@
  *
  * A Memory counts what its users hold, in the sizes that they asked for, so
  * that the limit falls in the same place on every machine; the allocator's
- * own overhead, a few percent for arrays of this size, comes on top.
+ * own overhead, a few percent for arrays of this size, comes on top, and of a
+ * trace that outgrows the room one extent that is not full yet.
  *
  * A backend keeps one room of ROOM_SIZE bytes from its first trace on, and the
  * trace that runs fills it from the bottom up before it asks for more: half of

@@ -202,6 +202,27 @@ $standby->append_conf('postgresql.conf', "synchronous_standby_names = ''\n");
 $standby->promote;
 is(sql("SELECT max(size) FROM anshim.block", node => $standby, db => 'clone'), 24, 'the promoted standby has what was signed');
 is(sql($sign, node => $standby, db => 'clone'), $third, 'and goes on signing');
+
+#
+# Who verifies meanwhile has a snapshot without what is sealed and signed since:
+# that is no older copy of the database.
+#
+my $signer = $standby->background_psql('clone');
+$signer->query_safe('BEGIN; LOCK TABLE anshim.checkpoint IN ACCESS EXCLUSIVE MODE');
+my $verifier = $standby->background_psql('clone', on_error_stop => 0);
+$verifier->query_until(qr/waiting/, "\\echo waiting\nSELECT finding || ' ' || detail FROM anshim.verify_chain('visit');\n");
+$standby->poll_query_until('clone', "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE query LIKE '%anshim.verify_chain(%' AND pid <> pg_backend_pid()") or die;
+sql("INSERT INTO visit VALUES (31, 'e')", node => $standby, db => 'clone');
+is(sql("SELECT anshim.seal('visit')", node => $standby, db => 'clone'), 25, 'sealed while somebody verifies');
+is(size_of($signer->query_safe($sign)), 25, 'and signed');
+$signer->query_safe('COMMIT');
+$signer->quit;
+is($verifier->query('SELECT 1'), 1, 'the verifier finds nothing');
+is($verifier->{stderr}, '', 'and no error');
+$verifier->quit;
+# the same head, but the log without its block
+sql("ALTER TABLE anshim.block DISABLE TRIGGER ALL; DELETE FROM anshim.block WHERE size = 25", node => $standby, db => 'clone');
+like(sql("SELECT finding FROM anshim.verify_chain('visit')", node => $standby, db => 'clone'), qr/^rolled back$/m, 'a log that was longer once is found as before');
 $standby->stop;
 
 done_testing();
