@@ -20,14 +20,17 @@
 #include "access/tupdesc.h"
 
 /*
- * Compilers: ask for a cache line that is soon read.  GCC takes a function
+ * Compilers: ask for a cache line that is read soon, or, to a cache that is
+ * larger and not so near, one of many that are read later.  GCC takes a function
  * that does nothing else for one without effect, and drops the calls of it,
  * unless it is inlined always.
  */
 #if defined(__GNUC__)
 #define anshim_prefetch(address) __builtin_prefetch(address)
+#define anshim_prefetch_far(address) __builtin_prefetch(address, 0, 2)
 #else
 #define anshim_prefetch(address) ((void) 0)
+#define anshim_prefetch_far(address) ((void) 0)
 #endif
 
 /*

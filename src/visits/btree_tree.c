@@ -268,10 +268,10 @@ prefetch_leaf(BtreeReader *reader, BlockNumber block)
 	{
 		const char *page = BufferGetBlock(hint->buffer);
 
-		anshim_prefetch(GetBufferDescriptor(hint->buffer - 1));
-		anshim_prefetch(page + BLCKSZ - CACHE_LINE);
+		anshim_prefetch_far(GetBufferDescriptor(hint->buffer - 1));
+		anshim_prefetch_far(page + BLCKSZ - CACHE_LINE);
 		for (int i = 0; i < LINE_POINTER_BYTES; i += CACHE_LINE)
-			anshim_prefetch(page + i);
+			anshim_prefetch_far(page + i);
 	}
 	return hint->buffer;
 }
@@ -281,7 +281,7 @@ prefetch_page(Buffer recent, int from)
 {
 	if (BufferIsValid(recent) && !BufferIsLocal(recent))
 		for (int i = from; i < BLCKSZ; i += CACHE_LINE)
-			anshim_prefetch((const char *) BufferGetBlock(recent) + i);
+			anshim_prefetch_far((const char *) BufferGetBlock(recent) + i);
 }
 
 /*
@@ -331,7 +331,8 @@ unlocked_tuple(const char *page, OffsetNumber item)
 
 /*
  * One step of a binary search that goes on for several ranges at once, without
- * branches, which could not be foreseen.
+ * branches, which could not be foreseen.  What the next step looks at is
+ * fetched while the others take theirs.
  */
 static pg_attribute_always_inline void
 search_step(const BtreeReader *reader, PlaceSearch *search, int key_width)
@@ -349,6 +350,7 @@ search_step(const BtreeReader *reader, PlaceSearch *search, int key_width)
 	before &= search->left > 0;
 	search->low += before ? half + 1 : 0;
 	search->left = before ? search->left - half - 1 : half;
+	anshim_prefetch(unlocked_tuple(search->page, search->low + search->left / 2));
 }
 
 static pg_attribute_always_inline void
@@ -390,7 +392,7 @@ guess_places(BtreeReader *reader, const ReadRange *ranges)
 		search->left = Max(Min((int) PageGetMaxOffsetNumber((Page) search->page),
 							   MaxIndexTuplesPerPage) - P_HIKEY, 0);
 		longest = Max(longest, search->left);
-		anshim_prefetch(unlocked_tuple(search->page, P_HIKEY));
+		anshim_prefetch_far(unlocked_tuple(search->page, P_HIKEY));
 		aheads[n++] = ahead;
 	}
 	if (n == 0)
@@ -414,7 +416,7 @@ guess_places(BtreeReader *reader, const ReadRange *ranges)
 	{
 		aheads[i]->guess = searches[i].low;
 		for (int j = 0; j < TUPLES_FETCHED; j++)
-			anshim_prefetch(unlocked_tuple(searches[i].page, searches[i].low + j));
+			anshim_prefetch_far(unlocked_tuple(searches[i].page, searches[i].low + j));
 	}
 }
 

@@ -44,7 +44,7 @@ typedef struct RangeAhead
 } RangeAhead;
 
 /* Ranges that are looked for ahead of their reading, together. */
-#define RANGES_AHEAD 16
+#define RANGES_AHEAD 32
 
 struct BtreeReader
 {
