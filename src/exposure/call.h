@@ -34,6 +34,8 @@ typedef struct Call
 	bool		keys_are_array;
 	ReturnSetInfo *result;
 	MemoryContext row_context;	/* for the values of a few rows */
+	HeapTuple	mold;			/* for rows without nulls, or NULL */
+	int		   *places;			/* of its columns */
 	int			rows;
 	Look	   *look;			/* to be recorded, or NULL */
 } Call;
