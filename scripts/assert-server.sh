@@ -24,7 +24,7 @@ major=$MAJOR
 [ "$PG_CONFIG" = "/usr/lib/postgresql/$major/bin/pg_config" ] || die "$PG_CONFIG is not Debian's"
 version=$(dpkg-query -W -f '${source:Version}' "postgresql-$major")
 tool=${BUILD_DIR:-$TOP/build}/server/$version
-packages=(bison flex dpkg-dev libicu-dev liblz4-dev libreadline-dev libssl-dev libxml2-dev pkg-config valgrind
+packages=(bison flex dpkg-dev libicu-dev libipc-run-perl liblz4-dev libreadline-dev libssl-dev libxml2-dev pkg-config valgrind
 	"postgresql-$major-postgis-3" zlib1g-dev)
 
 # The source of the package that is installed, from wherever apt has packages of
@@ -65,7 +65,7 @@ build_server() {
 		# the options that change what extensions see are Debian's
 		CFLAGS="-O1 -g -fno-omit-frame-pointer" CPPFLAGS=-DUSE_VALGRIND \
 			../source/configure --prefix="$tool" \
-			--enable-cassert --enable-debug --with-icu --with-ssl=openssl --with-lz4 --with-libxml
+			--enable-cassert --enable-debug --enable-tap-tests --with-icu --with-ssl=openssl --with-lz4 --with-libxml
 		make -s -j"${JOBS:-2}" world-bin
 		make -s install-world-bin DESTDIR="$work/root"
 		cp ../source/src/tools/valgrind.supp "$work/root$tool"

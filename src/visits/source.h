@@ -47,7 +47,7 @@ typedef struct VenueQuestion
 
 /*
  * A visit, whole: its rows grouped, its end at the latest check-out or after
- * the default stay.  `other` is the venue in answer to a SubjectQuestion, the
+ * the default stay, and never at its start.  `other` is the venue in answer to a SubjectQuestion, the
  * subject in answer to a VenueQuestion; valid until the sink returns.
  */
 typedef struct Visit

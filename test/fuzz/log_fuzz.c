@@ -17,23 +17,12 @@
  */
 #include "postgres_fe.h"
 
+#include "fuzz.h"
 #include "log/merkle.h"
 #include "log/note.h"
 
 #define MAX_INPUT 8192
 #define MAX_LEAVES 300
-
-extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
-
-#define MUST(condition) \
-	do { \
-		if (!(condition)) \
-		{ \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", \
-					__FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
-	} while (0)
 
 static void
 take_key(const char *text)

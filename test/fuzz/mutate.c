@@ -18,16 +18,13 @@
  */
 #include "token/cwt.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "token/base45.h"
 
 #define MAX_SEEDS 4096
 #define MAX_INPUT 8192
-
-extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
 
 typedef struct FuzzInput
 {

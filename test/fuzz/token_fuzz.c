@@ -18,26 +18,13 @@
  */
 #include "token/cwt.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "oracle.h"
+#include "cbor_oracle.h"
+#include "fuzz.h"
 #include "token/base45.h"
 
 #define MAX_INPUT 8192
-
-extern int	LLVMFuzzerTestOneInput(const uint8 *data, size_t size);
-
-#define MUST(condition) \
-	do { \
-		if (!(condition)) \
-		{ \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", \
-					__FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
-	} while (0)
 
 /* One item: as the oracle says, and written again as the same bytes. */
 static bool

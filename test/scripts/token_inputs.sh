@@ -14,7 +14,7 @@ count=${INPUTS:-20000}
 out=${TEST_TMP:-$(mktemp -d)}
 echo "INPUTS_SEED=$seed INPUTS=$count"
 
-"${CC:-gcc}" -std=gnu11 -O1 -Isrc -Itest/fuzz -o "$out/mutate" test/fuzz/{mutate,token_fuzz,oracle}.c \
+"${CC:-gcc}" -std=gnu11 -O1 -Isrc -Itest/fuzz -o "$out/mutate" test/fuzz/{mutate,token_fuzz,cbor_oracle}.c \
 	src/token/{base45,cbor,cose,cwt,fault}.c -lm
 "$out/mutate" test/data/cbor/items.txt text "$count" "$seed" >"$out/inputs"
 

@@ -301,7 +301,7 @@ DO $$ BEGIN FOR i IN 0 .. 299 LOOP EXECUTE format('CREATE TABLE hundreds_%s PART
 SELECT anshim.chain('hundreds');
 BEGIN;
 INSERT INTO hundreds SELECT i % 300, i FROM generate_series(1, 900) i;
-SELECT sum(total_bytes) < 300 * 4096 AS small FROM pg_backend_memory_contexts WHERE name LIKE 'anshim%';
+SELECT sum(used_bytes) < 300 * 2048 AS small FROM pg_backend_memory_contexts WHERE name LIKE 'anshim%';
 COMMIT;
 SELECT count(*), count(DISTINCT (tableoid, anshim.strand(link))) FROM hundreds;
 SELECT * FROM anshim.verify_chain('hundreds');

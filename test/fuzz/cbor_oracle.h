@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
- * oracle.h
+ * cbor_oracle.h
  *	  A second opinion on what deterministic CBOR is
  *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------
  */
-#ifndef ANSHIM_FUZZ_ORACLE_H
-#define ANSHIM_FUZZ_ORACLE_H
+#ifndef ANSHIM_FUZZ_CBOR_ORACLE_H
+#define ANSHIM_FUZZ_CBOR_ORACLE_H
 
 #include "token/bytes.h"
 
@@ -18,4 +18,4 @@
  */
 extern bool oracle_accepts(const uint8 *bytes, size_t len, int depth);
 
-#endif							/* ANSHIM_FUZZ_ORACLE_H */
+#endif							/* ANSHIM_FUZZ_CBOR_ORACLE_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * oracle.c
+ * cbor_oracle.c
  *	  A second opinion on what deterministic CBOR is
  *
  * The reader in src/token checks rule after rule while it goes along.  This
@@ -13,7 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "oracle.h"
+#include "cbor_oracle.h"
 
 #include <math.h>
 #include <stdlib.h>
