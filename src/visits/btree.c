@@ -40,6 +40,9 @@
 /* Questions that are turned into ranges at a time. */
 #define QUESTION_BATCH 8192
 
+/* Ranges of long visits no further apart than so many times max_stay are one. */
+#define LONG_GAP 4
+
 /* Visits that are handed over at a time. */
 #define VISIT_BATCH 256
 
@@ -74,10 +77,18 @@ typedef struct VisitJoiner
 	BtreeSource *source;
 	const ReadRange *ranges;
 	HeapChecker *heap;
+	const IdentType *key;		/* type of the ranges' keys */
 	const IdentType *other;		/* type of the visits' `other` */
 	uint64	   *rows_read;
 	VisitSink	sink;
 	void	   *arg;
+
+	/*
+	 * Visits that these ranges hold were read already: those of the main
+	 * index, while the one of long visits is read.
+	 */
+	const RangeList *read_before;
+	Size		next_before;	/* the first that may still matter */
 
 	bool		pending;		/* may the last visit have further rows? */
 	int32		pending_range;
@@ -105,7 +116,7 @@ static void add_subject_ranges(BtreeSource *source, const LogPart *part,
 static void add_venue_ranges(BtreeSource *source, const LogPart *part,
 							 const VenueQuestion *questions, int n);
 static void add_long_ranges(BtreeSource *source, const LogPart *part,
-							const VenueQuestion *questions, int n, Size first_main);
+							const VenueQuestion *questions, int n);
 static void read_ranges(BtreeSource *source, int part, const LogIndex *index,
 						BtreeReader **reader, const RangeList *list,
 						const IdentType *key, VisitJoiner *joiner);
@@ -321,54 +332,43 @@ add_venue_ranges(BtreeSource *source, const LogPart *part,
 		list->ranges[list->n++] = range;
 	}
 	if (part->by_venue_long.rel)
-		add_long_ranges(source, part, questions, n, first);
+		add_long_ranges(source, part, questions, n);
 }
 
 /*
  * The same for the visits too long for that: what began more than long_stay
- * before a question, and is not read in the main index anyway.
+ * before a question.  Such visits are few, so that reading what lies between
+ * two ranges takes less than searching for the second.
  */
 static void
 add_long_ranges(BtreeSource *source, const LogPart *part,
-				const VenueQuestion *questions, int n, Size first_main)
+				const VenueQuestion *questions, int n)
 {
 	RangeList  *list = &source->lasting;
-	const RangeList *main = &source->main;
-	int64		done = PG_INT64_MIN;
-	Size		m = first_main;
+	Size		first = list->n;
+	int64		gap = LONG_GAP * source->base.log->max_stay;
 
 	for (int i = 0; i < n; i++)
 	{
 		const VenueQuestion *question = &questions[i];
-		int64		at;
-		int64		end;
+		ReadRange	range;
 
 		if (!question->under_way)
 			continue;
-		at = shift_time(question->from, 1 - source->base.log->max_stay);
-		at = Max(Max(at, part->from), done);
-		end = Min(shift_time(question->from, 1 - part->long_stay), part->to);
-		done = Max(done, end);
-		while (at < end)
+		range.key = question->venue;
+		range.from = Max(shift_time(question->from, 1 - source->base.log->max_stay), part->from);
+		range.to = Min(shift_time(question->from, 1 - part->long_stay), part->to);
+		range.min_end = question->from;
+		range.tag = question->tag;
+		if (range.from >= range.to)
+			continue;
+		if (list->n > first && range.from <= shift_time(list->ranges[list->n - 1].to, gap))
 		{
-			ReadRange	range;
-
-			while (m < main->n && main->ranges[m].to <= at)
-				m++;
-			if (m < main->n && main->ranges[m].from <= at)
-			{
-				at = main->ranges[m].to;
-				continue;
-			}
-			range.key = question->venue;
-			range.from = at;
-			range.to = m < main->n ? Min(end, main->ranges[m].from) : end;
-			range.min_end = question->from;
-			range.tag = question->tag;
-			memory_reserve(source->memory, list->ranges, list->n, list->capacity, 1);
-			list->ranges[list->n++] = range;
-			at = range.to;
+			list->ranges[list->n - 1].to = Max(list->ranges[list->n - 1].to, range.to);
+			continue;
 		}
+		memory_reserve(source->memory, list->ranges, list->n, list->capacity, 1);
+		list->ranges[list->n++] = range;
 	}
 }
 
@@ -391,6 +391,9 @@ read_ranges(BtreeSource *source, int part, const LogIndex *index, BtreeReader **
 									  index->left_attno);
 	joiner->heap = *heap;
 	joiner->ranges = list->ranges;
+	joiner->key = key;
+	joiner->read_before = list == &source->lasting ? &source->main : NULL;
+	joiner->next_before = 0;
 	btree_reader_read(*reader, list->ranges, list->n, join_rows, joiner);
 	finish_visit(joiner);
 	hand_over(joiner);
@@ -410,6 +413,27 @@ same_visit(const VisitJoiner *joiner, const IndexRow *row)
 }
 
 /*
+ * Was the row's visit found in the main index?  Rows come in the ranges' order.
+ */
+static bool
+was_read_before(VisitJoiner *joiner, const IndexRow *row)
+{
+	const RangeList *list = joiner->read_before;
+
+	for (; joiner->next_before < list->n; joiner->next_before++)
+	{
+		const ReadRange *range = &list->ranges[joiner->next_before];
+		int			cmp = ident_compare(joiner->key, range->key, joiner->ranges[row->range].key);
+
+		if (cmp > 0)
+			return false;
+		if (cmp == 0 && range->to > row->start)
+			return range->from <= row->start;
+	}
+	return false;
+}
+
+/*
  * RowSink: the rows of one leaf page, which is pinned.
  */
 static void
@@ -423,6 +447,8 @@ join_rows(void *arg, IndexRow *rows, int n)
 		IndexRow   *row = &rows[i];
 		Visit	   *visit;
 
+		if (joiner->read_before && was_read_before(joiner, row))
+			continue;
 		if (!heap_checker_sees(joiner->heap, &row->tid,
 							   &joiner->source->base.counts.heap_fetches))
 			continue;

@@ -76,8 +76,8 @@ typedef struct PlaceSearch
 	const char *page;
 	Ident		key;
 	int64		from;
-	OffsetNumber low;			/* all tuples before this are before the range */
-	OffsetNumber left;			/* the number of those that may be */
+	uint32		low;			/* all tuples before this are before the range */
+	uint32		left;			/* ... and those behind so many more are not */
 } PlaceSearch;
 
 static void read_inner_page(BtreeReader *reader, uint32 level, BlockNumber block);
@@ -338,19 +338,18 @@ static pg_attribute_always_inline void
 search_step(const BtreeReader *reader, PlaceSearch *search, int key_width)
 {
 	const KeyPlace place = {reader->key_place.offset, key_width};
-	OffsetNumber half = search->left / 2;
-	const char *data = tuple_data(unlocked_tuple(search->page, search->low + half));
+	uint32		half = (search->left + 1) / 2;
+	const char *data = tuple_data(unlocked_tuple(search->page, search->low + half - 1));
 	Ident		key = load_fixed(&place, data);
 	int64		start = *(const int64 *) (data + reader->start_offset);
-	bool		before;
+	uint32		before = start < search->from;
 
-	before = (key.hi < search->key.hi) |
-		((key.hi == search->key.hi) &
-		 ((key.lo < search->key.lo) | ((key.lo == search->key.lo) & (start < search->from))));
-	before &= search->left > 0;
-	search->low += before ? half + 1 : 0;
-	search->left = before ? search->left - half - 1 : half;
-	anshim_prefetch(unlocked_tuple(search->page, search->low + search->left / 2));
+	if (key_width == sizeof(Ident))
+		before = (key.lo < search->key.lo) | ((key.lo == search->key.lo) & before);
+	before = (key.hi < search->key.hi) | ((key.hi == search->key.hi) & before);
+	search->low += half & -before;
+	search->left -= half;
+	anshim_prefetch(unlocked_tuple(search->page, search->low + (search->left + 1) / 2 - 1));
 }
 
 static pg_attribute_always_inline void
