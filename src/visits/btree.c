@@ -346,7 +346,7 @@ add_long_ranges(BtreeSource *source, const LogPart *part,
 {
 	RangeList  *list = &source->lasting;
 	Size		first = list->n;
-	int64		gap = LONG_GAP * source->base.log->max_stay;
+	int64		gap = Min(source->base.log->max_stay, PG_INT64_MAX / LONG_GAP) * LONG_GAP;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -445,7 +445,14 @@ join_rows(void *arg, IndexRow *rows, int n)
 	for (int i = 0; i < n; i++)
 	{
 		IndexRow   *row = &rows[i];
-		Visit	   *visit;
+		Visit	   *visit = &joiner->visits[joiner->n - 1];
+		bool		same = same_visit(joiner, row);
+
+		/* a value held by reference is to be found on the newest page */
+		if (same)
+			visit->other = row->other;
+		else
+			finish_visit(joiner);
 
 		if (joiner->read_before && was_read_before(joiner, row))
 			continue;
@@ -453,14 +460,12 @@ join_rows(void *arg, IndexRow *rows, int n)
 							   &joiner->source->base.counts.heap_fetches))
 			continue;
 
-		if (same_visit(joiner, row))
-			visit = &joiner->visits[joiner->n - 1];
-		else
+		if (!same)
 		{
-			finish_visit(joiner);
 			if (joiner->n == VISIT_BATCH)
 				hand_over(joiner);
 			visit = &joiner->visits[joiner->n++];
+			visit->other = row->other;
 			visit->start = row->start;
 			visit->end = shift_time(row->start, joiner->source->base.log->default_stay);
 			visit->tag = joiner->ranges[row->range].tag;
@@ -468,9 +473,6 @@ join_rows(void *arg, IndexRow *rows, int n)
 			joiner->pending_range = row->range;
 			joiner->pending_left = false;
 		}
-
-		/* a value held by reference is to be found on the newest page */
-		visit->other = row->other;
 		if (row->left != NO_LEFT)
 		{
 			visit->end = joiner->pending_left ? Max(visit->end, row->left) : row->left;
