@@ -21,7 +21,7 @@ PG_CONFIG ?= pg_config
 build_targets = all install uninstall clean distclean maintainer-clean \
 	installdirs install-strip
 
-.PHONY: $(build_targets) demo check check-matrix bench bench-scale valgrind deb docs fuzz indent indent-check typedefs
+.PHONY: $(build_targets) demo check check-matrix bench bench-country bench-scale valgrind deb docs fuzz indent indent-check typedefs
 
 all:
 
@@ -38,8 +38,8 @@ $(build_targets):
 demo check check-matrix bench valgrind deb indent:
 	@$(here)scripts/$@.sh
 
-bench-scale:
-	@WHAT=scale $(here)scripts/bench.sh
+bench-country bench-scale:
+	@WHAT=$(@:bench-%=%) $(here)scripts/bench.sh
 
 indent-check:
 	@$(here)scripts/indent.sh --check

@@ -30,13 +30,16 @@
  *
  *	log|people|room visits|venues|rooms|visits of a day|meetings of a person and day
  *	reached|people|room visits|case|level|people reached at this level or before
+ *		|visits looked at, of infectors|and of others
  *
- * A meeting lasts min_overlap at least; those of the first day are counted.
+ * A meeting lasts min_overlap at least; those of the first day are counted.  Looked
+ * at are the visits that matter: an engine reads some more to find them.
  *
  * Memory: 2 bytes for each person, case and level, and what a day takes.
  *
  *-------------------------------------------------------------------------
  */
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +55,13 @@ typedef struct Stretch
 	int			end;
 } Stretch;
 
+/* Visits that a level has to look at */
+typedef struct Rows
+{
+	uint64_t	infectors;		/* of those who infect, while they do */
+	uint64_t	others;			/* of whoever is there meanwhile */
+} Rows;
+
 static int	days = 14;
 static int	levels = 5;
 static int	case_count = 8;
@@ -60,8 +70,8 @@ static int	latent = 0;			/* minutes */
 
 static uint32_t cases[MAX_CASES];
 static uint16_t *reached;		/* T, by person, case and level */
-static uint16_t *reached_by;	/* by person: the cases that reach her, a bit
-								 * each */
+static uint16_t *reached_by;	/* by person: a bit for each case */
+static Rows rows[MAX_CASES][MAX_LEVELS + 1];
 
 static uint16_t *
 times_of(uint32_t person, int number)
@@ -79,8 +89,11 @@ compare_stretches(const void *a, const void *b)
 	return ((const Stretch *) a)->start - ((const Stretch *) b)->start;
 }
 
-/* When the air of a room is infectious by those of the level before, each time
- * shortened by the least overlap, so that to touch it is to share enough of it */
+/*
+ * When the air of a room is infectious by those whom the level before reached
+ * sooner than any earlier one: all others have done theirs.  Each time is
+ * shortened by the least overlap, so that to touch it is to share enough of it.
+ */
 static int
 find_stretches(const Visit *visits, uint32_t n, int number, int level, int day_start,
 			   int least, Stretch *stretches)
@@ -91,18 +104,19 @@ find_stretches(const Visit *visits, uint32_t n, int number, int level, int day_s
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const Visit *v = &visits[i];
+		const uint16_t *times = times_of(v->person, number);
+		int			delay = v->person == cases[number] ? -day_start : latent - day_start;
 		int			since;
 
-		if (!(reached_by[v->person] & (1 << number)))
+		if (!(reached_by[v->person] & (1 << number)) || times[level - 1] == NEVER)
 			continue;
-		since = times_of(v->person, number)[level - 1];
-		if (since == NEVER)
+		if (level > 1 && (times[level - 2] == times[level - 1] || times[level - 2] + delay <= v->start))
 			continue;
-		if (v->person != cases[number])
-			since += latent;
-		since -= day_start;
+		since = times[level - 1] + delay;
 		if (since < v->start)
 			since = v->start;
+		if (since < v->end)
+			rows[number][level].infectors++;
 		if (since <= v->end - least)
 		{
 			stretches[found].start = since;
@@ -135,28 +149,12 @@ reach(uint32_t person, int number, int level, int when)
 		times[level] = (uint16_t) when;
 }
 
-/* Is there anybody whom this day can still reach sooner? */
-static bool
-worth_asking(const Visit *visits, uint32_t n, int number, int level, int day_start)
-{
-	for (uint32_t i = 0; i < n; i++)
-	{
-		if (!(reached_by[visits[i].person] & (1 << number)) ||
-			times_of(visits[i].person, number)[level] > day_start)
-			return true;
-	}
-	return false;
-}
-
 static void
 spread_in_room(const Visit *visits, uint32_t n, int number, int level, int day_start, Stretch *stretches)
 {
 	int			least = min_overlap > 1 ? min_overlap : 1;
-	int			count;
+	int			count = find_stretches(visits, n, number, level, day_start, least, stretches);
 
-	if (!worth_asking(visits, n, number, level, day_start))
-		return;
-	count = find_stretches(visits, n, number, level, day_start, least, stretches);
 	for (uint32_t i = 0; count > 0 && i < n; i++)
 	{
 		const Visit *v = &visits[i];
@@ -173,7 +171,10 @@ spread_in_room(const Visit *visits, uint32_t n, int number, int level, int day_s
 			else
 				high = middle;
 		}
-		if (low < count && stretches[low].start <= v->end - least && v->start <= v->end - least)
+		if (low == count || stretches[low].start >= v->end)
+			continue;
+		rows[number][level].others++;
+		if (stretches[low].start <= v->end - least && v->start <= v->end - least)
 			reach(v->person, number, level, day_start +
 				  (stretches[low].start > v->start ? stretches[low].start : v->start));
 	}
@@ -267,8 +268,9 @@ print_levels(void)
 	for (int number = 0; number < case_count; number++)
 	{
 		for (int level = 1; level <= levels; level++)
-			printf("reached|%u|%u|%u|%d|%u\n", country.people, country.room_visits,
-				   cases[number], level, counts[number][level]);
+			printf("reached|%u|%u|%u|%d|%u|%" PRIu64 "|%" PRIu64 "\n", country.people, country.room_visits,
+				   cases[number], level, counts[number][level],
+				   rows[number][level].infectors, rows[number][level].others);
 	}
 }
 

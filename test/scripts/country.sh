@@ -12,7 +12,7 @@ value() { psql -X -At -v ON_ERROR_STOP=1 "$@"; }
 value -q -c "CREATE EXTENSION anshim" \
 	-c "CREATE TABLE visit (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz)" \
 	-c "SELECT anshim.track_visits('visit')" \
-	-c "CREATE TABLE simulated (index_case bigint, level integer, reached bigint)"
+	-c "CREATE TABLE simulated (index_case bigint, level integer, reached bigint, infectors bigint, others bigint)"
 wrong=0
 
 # People, visits of a room, least overlap in minutes, latent days, seed
