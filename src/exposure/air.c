@@ -85,7 +85,7 @@ static int	smaller_infector(const pairingheap_node *a, const pairingheap_node *b
 /*
  * Turn trace->pieces, which are grouped by venue then, into trace->airs,
  * trace->strips and the questions that are to be asked, and note the new air
- * as covered.
+ * as covered for the levels that follow.
  */
 void
 trace_build_air(Trace *trace)
@@ -118,8 +118,9 @@ trace_build_air(Trace *trace)
 		sweep_venue(&sweep, pieces, air->npieces);
 		air->n = trace->nstrips - air->first;
 		trace_ask_stretches(trace, i, &sweep.stretches, sweep.under_way);
-		span_list_unite(trace->memory, &venue->covered,
-						sweep.stretches.spans, sweep.stretches.n);
+		if (trace->level < trace->rules.degrees)
+			span_list_unite(trace->memory, &venue->covered,
+							sweep.stretches.spans, sweep.stretches.n);
 	}
 
 	pairingheap_free(sweep.heap);

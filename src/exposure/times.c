@@ -84,23 +84,28 @@ length_from_interval(const Interval *interval, const char *argument)
 	return length;
 }
 
+/*
+ * A binary search without branches, which could not be foreseen: each step
+ * moves or not, and halves what is left either way.
+ */
 bool
 span_list_covers(const SpanList *list, int64 from, int64 to)
 {
-	Size		low = 0;
-	Size		high = list->n;
+	const Span *span = list->spans;
+	Size		left = list->n;
 
-	/* find the first span that ends at or after `to` */
-	while (low < high)
+	if (left == 0)
+		return false;
+
+	/* the last span that begins at or before `from`, or the first of all */
+	while (left > 1)
 	{
-		Size		mid = low + (high - low) / 2;
+		Size		half = left / 2;
 
-		if (list->spans[mid].to < to)
-			low = mid + 1;
-		else
-			high = mid;
+		span += half & -(Size) (span[half].from <= from);
+		left -= half;
 	}
-	return low < list->n && list->spans[low].from <= from;
+	return span->from <= from && to <= span->to;
 }
 
 void

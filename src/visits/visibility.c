@@ -22,21 +22,29 @@
 
 #include "btree_page.h"
 
-/* Pages of the visibility map that are kept pinned, a power of two. */
-#define VM_SLOTS 64
-
 /*
- * A visibility map page has two bits a heap page.  We keep many pinned, as
- * reading in the subjects' order jumps about in the heap; which slot a heap
- * page falls to only has to spread them.
+ * Pages of the visibility map that are kept pinned, a power of two: reading in
+ * the subjects' order jumps about in the heap.
  */
-#define VM_SLOT(block) (((block) / ((BLCKSZ - MAXALIGN(SizeOfPageHeaderData)) * 4)) & (VM_SLOTS - 1))
+#define MAP_PAGES 64
+
+/* A page of the visibility map has so many heap pages' bits, from its first on. */
+#define HEAP_BLOCKS_PER_BYTE (BITS_PER_BYTE / BITS_PER_HEAPBLOCK)
+#define HEAP_BLOCKS_PER_PAGE \
+	((BLCKSZ - MAXALIGN(SizeOfPageHeaderData)) * HEAP_BLOCKS_PER_BYTE)
+
+typedef struct MapPage
+{
+	Buffer		buffer;
+	BlockNumber number;			/* which page of the map; if buffer is valid */
+	const uint8 *bits;
+} MapPage;
 
 struct HeapChecker
 {
 	Relation	heap;
 	Snapshot	snapshot;
-	Buffer		vm[VM_SLOTS];
+	MapPage		map[MAP_PAGES];
 	IndexFetchTableData *fetch;
 	TupleTableSlot *slot;
 };
@@ -48,8 +56,8 @@ heap_checker_create(Memory *memory, Relation heap, Snapshot snapshot)
 
 	checker->heap = heap;
 	checker->snapshot = snapshot;
-	for (int i = 0; i < VM_SLOTS; i++)
-		checker->vm[i] = InvalidBuffer;
+	for (int i = 0; i < MAP_PAGES; i++)
+		checker->map[i].buffer = InvalidBuffer;
 
 	/* a no-op below SERIALIZABLE */
 	PredicateLockRelation(heap, snapshot);
@@ -59,14 +67,38 @@ heap_checker_create(Memory *memory, Relation heap, Snapshot snapshot)
 void
 heap_checker_close(HeapChecker *checker)
 {
-	for (int i = 0; i < VM_SLOTS; i++)
-		if (BufferIsValid(checker->vm[i]))
-			ReleaseBuffer(checker->vm[i]);
+	for (int i = 0; i < MAP_PAGES; i++)
+		if (BufferIsValid(checker->map[i].buffer))
+			ReleaseBuffer(checker->map[i].buffer);
 	if (checker->fetch)
 	{
 		table_index_fetch_end(checker->fetch);
 		ExecDropSingleTupleTableSlot(checker->slot);
 	}
+}
+
+/*
+ * VM_ALL_VISIBLE(), without a call where the map's page is the one that was
+ * looked into before.
+ */
+static inline bool
+all_visible(HeapChecker *checker, BlockNumber block)
+{
+	BlockNumber number = block / HEAP_BLOCKS_PER_PAGE;
+	MapPage    *page = &checker->map[number % MAP_PAGES];
+	uint8		bits;
+
+	if (unlikely(page->number != number || !BufferIsValid(page->buffer)))
+	{
+		bits = visibilitymap_get_status(checker->heap, block, &page->buffer);
+		page->number = number;
+		if (BufferIsValid(page->buffer))
+			page->bits = (const uint8 *) PageGetContents(BufferGetPage(page->buffer));
+	}
+	else
+		bits = page->bits[block % HEAP_BLOCKS_PER_PAGE / HEAP_BLOCKS_PER_BYTE] >>
+			block % HEAP_BLOCKS_PER_BYTE * BITS_PER_HEAPBLOCK;
+	return (bits & VISIBILITYMAP_ALL_VISIBLE) != 0;
 }
 
 bool
@@ -78,7 +110,7 @@ heap_checker_sees(HeapChecker *checker, ItemPointer tid, uint64 *fetches)
 	bool		all_dead = false;
 	bool		seen;
 
-	if (likely(VM_ALL_VISIBLE(checker->heap, block, &checker->vm[VM_SLOT(block)])))
+	if (likely(all_visible(checker, block)))
 		return true;
 
 	if (checker->fetch == NULL)
