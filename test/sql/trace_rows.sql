@@ -184,6 +184,22 @@ SELECT judged('visit', '1'), judged('visit', '2'), judged('visit', '4');
 SELECT judged('visit', '1', '[2021-01-02 02:39:59.999999, 2021-01-03)'), judged('visit', '1', '[2021-01-02 02:40, 2021-01-03)');
 
 --
+-- Behind a visit there are leaf pages of nothing but rows that are gone: what
+-- is known of it by reference stays.
+--
+CREATE TABLE named (subject text, venue text, entered_at timestamptz NOT NULL, left_at timestamptz) WITH (autovacuum_enabled = false);
+SELECT anshim.track_visits('named');
+INSERT INTO named VALUES ('a', 'hall', '2021-01-01 10:00', '2021-01-01 12:00'), ('b', 'hall', '2021-01-01 11:00', '2021-01-01 13:00');
+INSERT INTO named SELECT 'a', 'room ' || i, '2021-01-01 12:00'::timestamptz + i * interval '1 s', NULL FROM generate_series(1, 3000) AS i;
+INSERT INTO named SELECT 'person ' || i, 'hall', '2021-01-01 11:00'::timestamptz + i * interval '1 s', NULL FROM generate_series(1, 3000) AS i;
+SELECT judged('named', '''a''::text', venue => 'text');
+BEGIN;
+DELETE FROM named WHERE venue LIKE 'room%' OR subject LIKE 'person%';
+SELECT judged('named', '''a''::text', venue => 'text');
+ROLLBACK;
+DROP TABLE named;
+
+--
 -- Posting lists: with left_at as a key, entries that are equal share a tuple.
 --
 DROP INDEX visit_by_venue, visit_by_subject, visit_long_stays;
