@@ -2,6 +2,7 @@
 #
 #   make demo       trace a real outbreak in a throw-away database
 #   make check      build anshim and run all of its tests
+#   make check-oracle   compare the engine with the definitions on many random logs
 #   make check-matrix   the same on newer releases of Debian and PostgreSQL
 #   make valgrind   some of the tests under valgrind
 #   make fuzz       feed its readers with what no well-meaning sender sends
@@ -21,7 +22,7 @@ PG_CONFIG ?= pg_config
 build_targets = all install uninstall clean distclean maintainer-clean \
 	installdirs install-strip
 
-.PHONY: $(build_targets) demo check check-matrix bench bench-country bench-scale valgrind deb docs fuzz indent indent-check typedefs
+.PHONY: $(build_targets) demo check check-oracle check-matrix bench bench-country bench-scale valgrind deb docs fuzz indent indent-check typedefs
 
 all:
 
@@ -40,6 +41,9 @@ demo check check-matrix bench valgrind deb indent:
 
 bench-country bench-scale:
 	@WHAT=$(@:bench-%=%) $(here)scripts/bench.sh
+
+check-oracle:
+	@$(here)test/oracle/long.sh
 
 indent-check:
 	@$(here)scripts/indent.sh --check
