@@ -159,6 +159,10 @@ need() {
 	if [ "$purpose" = check ] && [ -n "$major" ] && apt-cache show "postgresql-$major-cron" >/dev/null 2>&1; then
 		want_packages "postgresql-$major-cron"
 	fi
+	# A proxy for the tests, where it is packaged
+	if [ "$purpose" = check ] && [ -n "$major" ] && apt-cache show "postgresql-$major-plproxy" >/dev/null 2>&1; then
+		want_packages "postgresql-$major-plproxy"
+	fi
 	# An HSM for the tests, where OpenSSL's provider for such is packaged
 	if [ "$purpose" = check ] && apt-cache show pkcs11-provider >/dev/null 2>&1; then
 		want_packages pkcs11-provider softhsm2
