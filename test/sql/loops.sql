@@ -3,9 +3,10 @@
 -- leaves an OpenSSL object, a file or a lock behind.
 --
 -- LOOPS=100000 make check TESTS=loops TEST_TIMEOUT=36000 calls each as often
--- as that; 300 times by default.  A call that changes tables or keys is a
--- hundredth of it, and is taken back.  OpenSSL's objects are in no memory
--- context: they show in what the C library's heap has given out.
+-- as that; 300 times by default.  A call that changes tables or keys, or is made
+-- of calls of others, is a hundredth of it, and is taken back.  OpenSSL's
+-- objects are in no memory context: they show in what the C library's heap has
+-- given out.
 --
 \set SHOW_CONTEXT never
 \set ON_ERROR_STOP on
@@ -18,6 +19,7 @@
 SET anshim.key_directory = :'keydir';
 SET client_min_messages = error;
 SET search_path = public, anshim;
+SET track_functions = 'all';
 
 -- What the calls are about
 CREATE EXTENSION postgis;
@@ -36,6 +38,7 @@ CREATE TABLE token AS
 INSERT INTO token SELECT 'pass', anshim.issue_pass('door', '33333333-3333-3333-3333-333333333333', '[2021-01-01, 2031-01-01)');
 CREATE TABLE visit (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz);
 CREATE TABLE plain (LIKE visit);
+CREATE TABLE person AS SELECT i::bigint AS subject, 'Ann' AS first_name, 'Lee' AS last_name, 'female' AS sex FROM generate_series(0, 40) i;
 CREATE TABLE spot (venue bigint, location geometry);
 INSERT INTO visit SELECT i % 40, i % 11, '2021-03-01'::timestamptz + i * interval '7 min', '2021-03-01'::timestamptz + (i * 7 + 60) * interval '1 min'
 	FROM generate_series(1, 400) i;
@@ -51,6 +54,7 @@ BEGIN
 	PERFORM anshim.track_venues('visit', 'spot');
 END $$;
 CREATE TABLE noted (what text);
+CREATE TABLE copied (link anshim.link);
 SELECT anshim.chain('noted', 'jeju.example/noted') \gset
 INSERT INTO noted VALUES ('a'), ('b');
 SELECT anshim.seal('noted') \gset
@@ -67,6 +71,7 @@ INSERT INTO call (undo, error, statement) VALUES
 (false, '22P02', $$SELECT 'ANSHIM1:BROKEN'::anshim.token$$),
 (false, '22P03', $$SELECT '\xd28443a10127'::bytea::anshim.token$$),
 (false, '', $$SELECT anshim.token_send(token), anshim.token_out(token), anshim.token_hash(token), anshim.token_hash_extended(token, 1) FROM token$$),
+(true, '', format($$COPY token TO %1$L (FORMAT binary); COPY token FROM %1$L (FORMAT binary)$$, :'keydir' || '/tokens')),
 (false, '', $$SELECT anshim.venue(token), anshim.subject(token), anshim.id(token), anshim.kid(token), anshim.issuer(token), anshim.valid(token), anshim.claims(token) FROM token$$),
 (false, '', $$SELECT count(*) FROM token a JOIN token b ON a.token = b.token AND NOT a.token <> b.token AND a.token <= b.token AND a.token >= b.token AND NOT a.token < b.token AND NOT a.token > b.token$$),
 (false, '', $$SELECT token FROM token ORDER BY token$$),
@@ -85,6 +90,7 @@ INSERT INTO call (undo, error, statement) VALUES
 (true, '58P01', $$SELECT anshim.adopt_key('nowhere', 'jeju')$$),
 (true, '', $$SELECT anshim.trust_key('other', 'busan', '\xd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'); SELECT anshim.revoke_key('other')$$),
 (true, '22023', $$SELECT anshim.trust_key('other', 'busan', decode(repeat('00', 32), 'hex'))$$),
+(true, '', $$TRUNCATE anshim.key$$),
 (true, '', $$SELECT anshim.issue_pass('door', '33333333-3333-3333-3333-333333333333', '[2021-01-01, 2031-01-01)')$$),
 (true, '', $$SELECT anshim.check_out('whole', anshim.check_in('whole', token, NULL, '11111111-1111-1111-1111-111111111111', '2026-01-01 12:00'), '2026-01-01 13:00') FROM token WHERE kid = 'pass'$$),
 (true, '55000', $$SELECT anshim.check_in('plain', token) FROM token WHERE kid = 'till'$$),
@@ -93,6 +99,7 @@ INSERT INTO call (undo, error, statement) VALUES
 (true, '', $$INSERT INTO place (id, name) VALUES ('11111111-1111-1111-1111-111111111111', 'Cafe'); SELECT anshim.poster('11111111-1111-1111-1111-111111111111', 'door', 'place')$$),
 (true, '', $$SELECT anshim.create_visit_log('another', '[2021-01-01, 2021-01-03)')$$),
 (true, '', $$SELECT anshim.create_venues('somewhere'), anshim.create_purpose_log('looks'), anshim.new_table_name('looks')$$),
+(true, '', $$INSERT INTO anshim.facility_class (code, tier, name) VALUES ('sauna', 'other', 'saunas'); UPDATE anshim.facility_class SET name = 'x'; DELETE FROM anshim.facility_class; INSERT INTO anshim.facility_class_deleted VALUES ('cafe')$$),
 (true, '', $$SELECT anshim.track_visits('plain'); SELECT anshim.untrack_visits('plain')$$),
 (true, '42703', $$SELECT anshim.track_visits('place')$$),
 (true, '', $$SELECT anshim.track_venues('visit', 'spot')$$),
@@ -104,8 +111,18 @@ INSERT INTO call (undo, error, statement) VALUES
 (false, '', $$SELECT anshim.contacts('visit', 7::bigint, '[2021-03-01, 2021-03-03)', within => 10)$$),
 (false, '', $$SELECT anshim.exposures('visit', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)', degrees => 3, linger => '1 h', latent => '1 h')$$),
 (false, '', $$SELECT anshim.exposures_by('cdc-2020', 'visit', ARRAY[7::bigint], ARRAY[date '2021-03-03'], degrees => 3)$$),
+(true, '', $$INSERT INTO anshim.definition (name, source) VALUES ('mine', 'me'); UPDATE anshim.definition SET source = 'x' WHERE name = 'mine'; DELETE FROM anshim.definition WHERE name = 'mine'$$),
+(true, '55000', $$DELETE FROM anshim.definition$$),
 (false, '', $$SELECT anshim.infectious_period('2021-03-03', 'who-2020'), anshim.infectious_periods('{2021-03-03}', 'who-2020', 1), anshim.find_definition('who-2020')$$),
+(true, '', $$SELECT anshim.contacts_by('cdc-2020', 'visit', ARRAY[7::bigint], ARRAY[date '2021-03-03']), anshim.log_venue_type('visit')$$),
+(true, '', $$SELECT anshim.epicontacts_linelist('cdc-2020', 'visit', ARRAY[7::bigint], ARRAY[date '2021-03-03']), anshim.epicontacts_contacts('cdc-2020', 'visit', ARRAY[7::bigint], ARRAY[date '2021-03-03'])$$),
+(true, '', $$SELECT anshim.sormas_contacts('cdc-2020', 'visit', ARRAY[7::bigint], ARRAY[date '2021-03-03'], people => 'person')$$),
+(true, '', $$SELECT anshim.godata_contacts('cdc-2020', 'visit', ARRAY[7::bigint], ARRAY[date '2021-03-03'], people => 'person')$$),
+(true, '', $$SELECT anshim.contact_people('cdc-2020', 'visit', ARRAY[7::bigint], ARRAY[date '2021-03-03'], 'person', '(,)', 0), anshim.people_of('person', ARRAY[7::bigint]), anshim.known_sex('female')$$),
+(false, '22023', $$SELECT anshim.known_sex('x')$$),
 (false, '42704', $$SELECT anshim.exposures_by('nobody', 'visit', ARRAY[7::bigint], ARRAY[date '2021-03-03'])$$),
+(true, '55000', $$SET LOCAL anshim.require_purpose = on; SELECT anshim.contacts('visit', 7::bigint, '[2021-03-01, 2021-03-03)')$$),
+(true, '', $$SELECT anshim.create_purpose_log('looks'); SET LOCAL anshim.purpose_log = 'public.looks'; SET LOCAL anshim.purpose = 'a test'; SELECT anshim.contacts('visit', 7::bigint, '[2021-03-01, 2021-03-03)')$$),
 (false, '42804', $$SELECT anshim.exposures('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-03)')$$),
 (false, '22004', $$SELECT anshim.exposures('visit', ARRAY[7, NULL::bigint], '[2021-03-01, 2021-03-03)')$$),
 (false, '', $$SELECT anshim.exposure_paths('visit', ARRAY[7::bigint], '[2021-03-01, 2021-03-03)', degrees => 3)$$),
@@ -125,12 +142,19 @@ INSERT INTO call (undo, error, statement) VALUES
 (false, '22023', $$SELECT anshim.seal_identity('door', '\x00', '')$$),
 (false, '', $$SELECT link::text::anshim.link, anshim.link_out(link), anshim.link_send(link), anshim.strand(link), anshim.layout(link), anshim.seq(link), anshim.hash(link), anshim.leaf_hash(link) FROM noted$$),
 (false, '22P02', $$SELECT '1/2/3'::anshim.link$$),
+(true, '', format($$COPY (SELECT link FROM noted) TO %1$L (FORMAT binary); COPY copied FROM %1$L (FORMAT binary)$$, :'keydir' || '/links')),
 (false, '', $$SELECT count(*) FROM noted a JOIN noted b ON a.link = b.link AND NOT a.link <> b.link AND a.link <= b.link$$),
 (false, '', $$SELECT anshim.count_strands('noted'), anshim.consistency_proof('noted', 1), anshim.verify_consistency(1, 2, '\x00', '\x00', '{}')$$),
+(false, '22023', $$SELECT anshim.inclusion_proof('noted', link, 0) FROM noted$$),
 (false, '', $$SELECT anshim.inclusion_proof('noted', link), anshim.verify_inclusion(anshim.leaf_hash(link), 0, 1, '{}', anshim.leaf_hash(link)) FROM noted$$),
 (false, '55000', $$SELECT anshim.inclusion_proof('plain', link) FROM noted$$),
 (true, '', $$INSERT INTO noted (what) SELECT 'x' FROM generate_series(1, 20)$$),
 (true, '55000', $$DELETE FROM noted$$),
+(true, '55000', $$UPDATE noted SET what = 'x'$$),
+(true, '55000', $$TRUNCATE noted$$),
+(true, '', $$ALTER TABLE noted ADD COLUMN who text; INSERT INTO noted (what, who) VALUES ('x', 'y'); ALTER TABLE noted RENAME TO jotted; DROP TABLE jotted$$),
+(true, '', $$ALTER TABLE plain ALTER COLUMN subject TYPE text$$),
+(true, '0A000', $$ALTER TABLE noted ALTER COLUMN what TYPE bytea USING '\x'$$),
 (true, '', $$SELECT anshim.chain('plain'); INSERT INTO plain SELECT * FROM visit LIMIT 20; SELECT anshim.unchain('plain')$$),
 (true, '55000', $$SELECT anshim.unchain('plain')$$),
 (true, '', $$INSERT INTO noted (what) VALUES ('x'); SELECT anshim.seal('noted')$$),
@@ -157,7 +181,8 @@ INSERT INTO call (undo, error, statement) VALUES
 (false, '', $$SELECT anshim.cosigned_checkpoint('jeju.example/noted', '{}')$$),
 (true, '22023', $$SELECT anshim.witness('busan.example/x', note, '{}', 'witness') FROM signed$$);
 
--- Each function is called, but for those that PostgreSQL itself calls.
+-- Each function is called, but for those that PostgreSQL itself calls: see below
+-- for triggers.
 SELECT proname AS "never called"
 FROM pg_proc p
 WHERE pronamespace = 'anshim'::regnamespace
@@ -237,3 +262,11 @@ SELECT statement, times, memory, heap, files, locks
 FROM result JOIN call USING (number)
 WHERE memory > 4096 + times OR heap > 32768 + times OR files > 25 + times / 10 OR locks > 0
 ORDER BY number;
+
+-- Triggers have been called as well.
+SELECT pg_stat_force_next_flush() \gset
+SELECT proname AS "never called"
+FROM pg_proc p
+WHERE pronamespace = 'anshim'::regnamespace AND prorettype IN ('trigger'::regtype, 'event_trigger'::regtype)
+	AND coalesce(pg_stat_get_function_calls(oid), 0) = 0
+ORDER BY 1;
