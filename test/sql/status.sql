@@ -57,6 +57,11 @@ SET ROLE regress_status_owner;
 CREATE TABLE fresh (body text);
 SELECT anshim.chain('fresh');
 INSERT INTO fresh VALUES ('a'), ('b');
+-- What docs/operations.md alarms at holds as well of what was never done.
+SELECT unsealed > 0 AND (last_seal > now() - interval '10 min') IS NOT TRUE AS not_sealed,
+	chained AND ((last_checkpoint > now() - interval '2 h') IS NOT TRUE OR checkpoint_size < log_size - 100000) AS not_signed,
+	chained AND (last_verification > now() - interval '2 days') IS NOT TRUE AS not_verified
+FROM anshim.status WHERE target = 'fresh'::regclass;
 SELECT anshim.seal('fresh') > 2 AS sealed;
 SELECT anshim.keep_for('fresh', '28 days');
 SELECT anshim.keep_for('fresh', '-1 day');
