@@ -13,6 +13,16 @@
 
 #include "events.h"
 
+/* Layout 0, of which no event speaks */
+static LeafColumn columns_of_events[] = {
+	{.name = "chain",.type = "uuid"},
+	{.name = "at",.type = "timestamp with time zone"},
+	{.name = "kind",.type = "text"},
+	{.name = "actor",.type = "text"},
+	{.name = "detail",.type = "jsonb"},
+};
+static const EventLayout layout_of_events = {lengthof(columns_of_events), columns_of_events};
+
 static void
 compare_table(const Events *events, const Catalog *catalog, Report *report)
 {
@@ -81,22 +91,28 @@ layout_text(const EventLayout *layout)
 }
 
 static void
+compare_layout(const EventLayout *layout, int32 number, const Catalog *catalog, Report *report)
+{
+	int			ncolumns;
+	const CatalogColumn *columns = catalog_layout(catalog, number, &ncolumns);
+	char	   *str;
+
+	if (same_layout(layout, columns, ncolumns))
+		return;
+	str = layout_text(layout);
+	report_finding(report, FOUND_LAYOUT, EVENT_STRAND, NO_SEQ,
+				   "Layout %d is %s in anshim.layout; %s (%s). Put that back.",
+				   number, columns == NULL ? "missing" : "another",
+				   number == 0 ? "that of the events is always" : "by the chain's events it is", str);
+	pg_free(str);
+}
+
+static void
 compare_layouts(const Events *events, const Catalog *catalog, Report *report)
 {
+	compare_layout(&layout_of_events, 0, catalog, report);
 	for (int i = 0; i < events->nlayouts; i++)
-	{
-		int			ncolumns;
-		const CatalogColumn *columns = catalog_layout(catalog, i + 1, &ncolumns);
-		char	   *str;
-
-		if (same_layout(&events->layouts[i], columns, ncolumns))
-			continue;
-		str = layout_text(&events->layouts[i]);
-		report_finding(report, FOUND_LAYOUT, EVENT_STRAND, NO_SEQ,
-					   "Layout %d is %s in anshim.layout; by the chain's events it is (%s). Put that back.",
-					   i + 1, columns == NULL ? "missing" : "another", str);
-		pg_free(str);
-	}
+		compare_layout(&events->layouts[i], i + 1, catalog, report);
 	if (catalog->ncolumns > 0 && catalog->columns[catalog->ncolumns - 1].layout > events->nlayouts)
 		report_finding(report, FOUND_LAYOUT, EVENT_STRAND, NO_SEQ,
 					   "Layout %d is in anshim.layout, but no event of the chain speaks of it. Remove it.",

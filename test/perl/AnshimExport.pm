@@ -29,6 +29,7 @@ sub new
 		now => 700_000_000_000_000,
 		%args,
 		event => [], rows => {}, block => [], segment => [], kept => [], expired => {},
+		event_layout => [ [ 'chain', 'uuid' ], [ 'at', 'timestamp with time zone' ], [ 'kind', 'text' ], [ 'actor', 'text' ], [ 'detail', 'jsonb' ] ],
 		leaf_hash => [], tail => {}, sealed => {}, layout => [], guard => [], hole => [],
 	}, $class;
 
@@ -289,10 +290,10 @@ sub write
 	$self->{free} = {};
 	$self->write_file('chain.copy',
 		[ $self->{id}, $self->{schema}, $self->{table}, $self->{origin}, [ pack('Q>', 1) ], undef, [ pack('Q>', $self->{now}) ] ]);
-	for my $i (0 .. $#{ $self->{layout} })
+	for my $i (0 .. @{ $self->{layout} })
 	{
-		my @layout = @{ $self->{layout}[$i] };
-		push @layouts, map { [ pack('N', $i + 1), pack('N', $_ + 1), @{ $layout[$_] } ] } 0 .. $#layout;
+		my @layout = @{ $i == 0 ? $self->{event_layout} : $self->{layout}[ $i - 1 ] };
+		push @layouts, map { [ pack('N', $i), pack('N', $_ + 1), @{ $layout[$_] } ] } 0 .. $#layout;
 	}
 	$self->write_file('layout.copy', @layouts);
 	$number = 0;

@@ -271,6 +271,8 @@ tampered('a tile that is none', sub { my $t = $_[0]->tiles; chop $t->[0][2]; $_[
 #
 
 tampered('two columns change names', sub { @{ $_[0]{layout}[0] }[ 0, 1 ] = @{ $_[0]{layout}[0] }[ 1, 0 ] }, 'layout differs 0');
+tampered('the layout of the events', sub { $_[0]{event_layout}[1][1] = 'date' }, 'layout differs 0');
+tampered('and it is gone', sub { $_[0]{event_layout} = [] }, 'layout differs 0');
 tampered('a layout is gone', sub { @{ $_[0]{layout} } = () }, 'layout differs 0');
 tampered('a layout too many', sub { push @{ $_[0]{layout} }, [ [ 'x', 'text' ] ] }, 'layout differs 0');
 tampered('columns of the table change names', sub {
