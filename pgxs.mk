@@ -60,6 +60,7 @@ OBJS = \
 	src/exposure/air.o \
 	src/exposure/call.o \
 	src/exposure/contacts.o \
+	src/exposure/encounters.o \
 	src/exposure/exposures.o \
 	src/exposure/hotspots.o \
 	src/exposure/minutes.o \

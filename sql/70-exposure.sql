@@ -147,6 +147,78 @@ LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
 COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
 IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
 
+--| ### Whom to tell first
+--|
+--| With `details`, which has no default and is best given by name, the result has two more columns; where it is false, they are
+--| NULL. They are of those exposures of somebody that made her `degree`: of her visits to the pieces of visits (of cases at
+--| degree 1; of those of degree 1 at degree 2; and so on) that reached her at this first degree, each as `anshim.contacts` would
+--| return it.
+--|
+--| - `encounters`: how many: of a visit of hers with a piece of an infector's visit, two infectors in one room count twice.
+--| - `together`: the sum of the time when both were there, without the time in the air alone.
+--|
+--| What she met before or after at other degrees, or later of people who became infectious at a higher degree, does not count.
+--| Where minutes add up (`accumulate`), all meetings of those exposed count, however short, with pieces of any of the cases; and
+--| `degrees` has to be 1, since minutes of several degrees may have exposed somebody at a higher one: 22023 otherwise.
+--| 22003 if there are more encounters than an integer counts.
+--|
+--| ```sql
+--| SELECT subject, degree, encounters, together
+--| FROM anshim.exposures('visit', ARRAY['Ann'], '[2021-03-01, 2021-03-15)', details => true, degrees => 2)
+--| ORDER BY degree, together DESC;
+--| ```
+--|
+--| `anshim.during` is `tstzrange`: the type's name makes PostgreSQL prefer the other forms where an untyped parameter stands
+--| behind `during`.
+CREATE DOMAIN anshim.during AS tstzrange;
+COMMENT ON DOMAIN anshim.during IS 'tstzrange, in forms of functions that have others beside them';
+
+CREATE FUNCTION anshim.exposures(
+	visits regclass, cases anyarray, during anshim.during,
+	details boolean,
+	degrees integer DEFAULT 1,
+	linger interval DEFAULT '0',
+	min_overlap interval DEFAULT '0',
+	within double precision DEFAULT 0,
+	latent interval DEFAULT '0',
+	infectious_for interval DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	case_periods tstzrange[] DEFAULT NULL,
+	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
+RETURNS TABLE (
+	subject anyelement, degree integer, exposed_at timestamptz,
+	via anyelement, venue anyelement,
+	encounters integer, together interval)
+AS 'MODULE_PATHNAME', 'anshim_exposures_details'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anshim.during, boolean, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
+IS 'Who was exposed to the cases, and how often and how long they met, in a log whose subjects and venues share a type.';
+
+CREATE FUNCTION anshim.exposures(
+	visits regclass, cases anyarray, venue_type anycompatible, during anshim.during,
+	details boolean,
+	degrees integer DEFAULT 1,
+	linger interval DEFAULT '0',
+	min_overlap interval DEFAULT '0',
+	within double precision DEFAULT 0,
+	latent interval DEFAULT '0',
+	infectious_for interval DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	case_periods tstzrange[] DEFAULT NULL,
+	linger_ratio double precision DEFAULT NULL,
+	accumulate interval DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
+RETURNS TABLE (
+	subject anyelement, degree integer, exposed_at timestamptz,
+	via anyelement, venue anycompatible,
+	encounters integer, together interval)
+AS 'MODULE_PATHNAME', 'anshim_exposures_details'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
+COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, anshim.during, boolean, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
+IS 'Who was exposed to the cases, and how often and how long they met, in a log whose venues are of venue_type''s type.';
+
 --| ## anshim.exposure_paths
 --| How each subject that `anshim.exposures` returns was reached: one chain of
 --| hops from a case to her, a row a hop, the last one at her `exposed_at`. In

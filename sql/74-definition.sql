@@ -229,3 +229,78 @@ END
 $$;
 COMMENT ON FUNCTION anshim.exposures_by(text, regclass, anyarray, anycompatible, date[], integer, tstzrange, double precision, interval, interval, timestamptz, boolean)
 IS 'Who was exposed to the cases by an agency''s definition, in a log whose venues are of venue_type''s type.';
+
+--| With `details`, the result has two more columns, as that of `anshim.exposures`: whom to tell first. It has no default, and stands behind `onsets`
+--| or is given by name. Definitions whose minutes add up give them at degree 1 only.
+--|
+--| ```sql
+--| SELECT subject, encounters, together
+--| FROM anshim.exposures_by('cdc-2020', 'visit', ARRAY['Ann', 'Bob'], ARRAY['2021-03-02', '2021-03-05']::date[], details => true)
+--| ORDER BY together DESC, encounters DESC;
+--| ```
+CREATE DOMAIN anshim.onsets AS date[];
+COMMENT ON DOMAIN anshim.onsets IS 'date[], in forms of functions that have others beside them';
+
+CREATE FUNCTION anshim.exposures_by(
+	definition text, visits regclass, cases anyarray, onsets anshim.onsets,
+	details boolean,
+	degrees integer DEFAULT 1,
+	during tstzrange DEFAULT '(,)',
+	within double precision DEFAULT 0,
+	latent interval DEFAULT '0',
+	infectious_for interval DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
+RETURNS TABLE (
+	subject anyelement, degree integer, exposed_at timestamptz,
+	via anyelement, venue anyelement,
+	encounters integer, together interval)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	periods tstzrange[] := anshim.infectious_periods(onsets, definition, cardinality(cases));
+	rule anshim.definition := anshim.find_definition(definition);
+BEGIN
+	RETURN QUERY SELECT e.* FROM anshim.exposures(visits, cases, during, details, degrees,
+		linger => coalesce(rule.linger, '0'), linger_ratio => rule.linger_ratio,
+		min_overlap => coalesce(rule.min_overlap, '0'), accumulate => rule.accumulate,
+		within => coalesce(exposures_by.within, rule.within, 0),
+		latent => latent, infectious_for => infectious_for, until => until,
+		case_periods => periods, skip_unreachable => skip_unreachable) AS e;
+END
+$$;
+COMMENT ON FUNCTION anshim.exposures_by(text, regclass, anyarray, anshim.onsets, boolean, integer, tstzrange, double precision, interval, interval, timestamptz, boolean)
+IS 'Who was exposed to the cases by an agency''s definition, and how often and how long they met, in a log whose subjects and venues share a type.';
+
+CREATE FUNCTION anshim.exposures_by(
+	definition text, visits regclass, cases anyarray, venue_type anycompatible, onsets anshim.onsets,
+	details boolean,
+	degrees integer DEFAULT 1,
+	during tstzrange DEFAULT '(,)',
+	within double precision DEFAULT 0,
+	latent interval DEFAULT '0',
+	infectious_for interval DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	skip_unreachable boolean DEFAULT false)
+RETURNS TABLE (
+	subject anyelement, degree integer, exposed_at timestamptz,
+	via anyelement, venue anycompatible,
+	encounters integer, together interval)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	periods tstzrange[] := anshim.infectious_periods(onsets, definition, cardinality(cases));
+	rule anshim.definition := anshim.find_definition(definition);
+BEGIN
+	RETURN QUERY SELECT e.* FROM anshim.exposures(visits, cases, venue_type, during, details, degrees,
+		linger => coalesce(rule.linger, '0'), linger_ratio => rule.linger_ratio,
+		min_overlap => coalesce(rule.min_overlap, '0'), accumulate => rule.accumulate,
+		within => coalesce(exposures_by.within, rule.within, 0),
+		latent => latent, infectious_for => infectious_for, until => until,
+		case_periods => periods, skip_unreachable => skip_unreachable) AS e;
+END
+$$;
+COMMENT ON FUNCTION anshim.exposures_by(text, regclass, anyarray, anycompatible, anshim.onsets, boolean, integer, tstzrange, double precision, interval, interval, timestamptz, boolean)
+IS 'Who was exposed to the cases by an agency''s definition, and how often and how long they met, in a log whose venues are of venue_type''s type.';

@@ -57,7 +57,18 @@ call_begin(Call *call, FunctionCallInfo fcinfo, const char *function,
 static inline int
 actual_place(const Call *call, int place)
 {
-	return place < 2 ? place : place + call->shift;
+	if (place < 2)
+		return place;
+	return place + call->shift + (place > 2 && call->with_details ? 1 : 0);
+}
+
+bool
+call_details(Call *call)
+{
+	bool		details = DatumGetBool(call_argument(call, 3, "details"));
+
+	call->with_details = true;
+	return details;
 }
 
 bool

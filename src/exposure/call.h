@@ -7,7 +7,8 @@
  * Each function has two forms in SQL, one for logs whose two keys share a
  * type, and one with a further argument, venue_type, at the third place.  Both
  * come to the same C function; arguments are counted here as in the form
- * without venue_type.
+ * without venue_type, and without `details`, which stands before the fourth in
+ * two further forms of exposures.
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -28,6 +29,7 @@ typedef struct Call
 	const char *function;		/* SQL name, for hints */
 	const char *keys;			/* its second argument's name */
 	int			shift;			/* 1 in the form with venue_type */
+	bool		with_details;	/* is it a form with details? */
 	Oid			relid;			/* the log */
 	Oid			subject_type;	/* of the cases, and of the result */
 	Oid			venue_type;		/* of the result */
@@ -45,6 +47,9 @@ typedef struct Call
  */
 extern void call_begin(Call *call, FunctionCallInfo fcinfo, const char *function,
 					   const char *keys, int nargs);
+
+/* The argument `details`, in a call_begin() of one place more.  Errors: 22004. */
+extern bool call_details(Call *call);
 
 /* Arguments, by their place in the short form.  Errors: 22004, 22023. */
 extern bool call_has(const Call *call, int place);

@@ -17,6 +17,7 @@
 
 #include "call.h"
 #include "compat.h"
+#include "encounters.h"
 #include "stats.h"
 
 /* The arguments' places in the form without venue_type. */
@@ -39,12 +40,14 @@ enum
 /* Subjects that are looked for ahead of their turn. */
 #define AHEAD 16
 
-static Trace *run_trace(Call *call, bool backward);
+static Trace *run_trace(Call *call, bool backward, bool details);
 static void return_exposures(Call *call, Trace *trace);
-static void return_exposure(Call *call, const Trace *trace, const Subject *subject);
+static void return_exposure(Call *call, const Trace *trace, int32 number);
+static void add_details(const Trace *trace, int32 number, Datum *values, bool *nulls);
 static void return_paths(Call *call, Trace *trace);
 
 PG_FUNCTION_INFO_V1(anshim_exposures);
+PG_FUNCTION_INFO_V1(anshim_exposures_details);
 PG_FUNCTION_INFO_V1(anshim_exposure_paths);
 PG_FUNCTION_INFO_V1(anshim_sources);
 PG_FUNCTION_INFO_V1(anshim_explain_exposures);
@@ -60,7 +63,25 @@ anshim_exposures(PG_FUNCTION_ARGS)
 	Trace	   *trace;
 
 	call_begin(&call, fcinfo, "exposures", "cases", NARGS);
-	trace = run_trace(&call, false);
+	trace = run_trace(&call, false, false);
+	return_exposures(&call, trace);
+	trace_end(trace);
+	call_end(&call);
+	return (Datum) 0;
+}
+
+/*
+ * anshim.exposures(visits, cases, [venue_type,] during, details, ...)
+ *		-> (subject, degree, exposed_at, via, venue, encounters, together)
+ */
+Datum
+anshim_exposures_details(PG_FUNCTION_ARGS)
+{
+	Call		call;
+	Trace	   *trace;
+
+	call_begin(&call, fcinfo, "exposures", "cases", NARGS + 1);
+	trace = run_trace(&call, false, call_details(&call));
 	return_exposures(&call, trace);
 	trace_end(trace);
 	call_end(&call);
@@ -78,7 +99,7 @@ anshim_exposure_paths(PG_FUNCTION_ARGS)
 	Trace	   *trace;
 
 	call_begin(&call, fcinfo, "exposure_paths", "cases", NARGS);
-	trace = run_trace(&call, false);
+	trace = run_trace(&call, false, false);
 	return_paths(&call, trace);
 	trace_end(trace);
 	call_end(&call);
@@ -96,7 +117,7 @@ anshim_sources(PG_FUNCTION_ARGS)
 	Trace	   *trace;
 
 	call_begin(&call, fcinfo, "sources", "cases", NARGS);
-	trace = run_trace(&call, true);
+	trace = run_trace(&call, true, false);
 	return_exposures(&call, trace);
 	trace_end(trace);
 	call_end(&call);
@@ -116,7 +137,7 @@ anshim_explain_exposures(PG_FUNCTION_ARGS)
 	char	   *source;
 
 	call_begin(&call, fcinfo, "explain_exposures", "cases", NARGS);
-	trace = run_trace(&call, false);
+	trace = run_trace(&call, false, false);
 	source = visit_log_source(trace->log);
 	trace_end(trace);
 	stats_explain(fcinfo, source);
@@ -128,7 +149,7 @@ anshim_explain_exposures(PG_FUNCTION_ARGS)
  * Read the arguments that these functions share, and run the trace.
  */
 static Trace *
-run_trace(Call *call, bool backward)
+run_trace(Call *call, bool backward, bool details)
 {
 	Span		during = call_during(call);
 	Span		visits = during;
@@ -151,6 +172,13 @@ run_trace(Call *call, bool backward)
 		call_length(call, ARG_INFECTIOUS_FOR, "infectious_for") : TIME_MAX;
 	rules.linger_ratio = call_linger_ratio(call, ARG_LINGER_RATIO);
 	call_accumulate(call, ARG_ACCUMULATE, &rules);
+	rules.details = details;
+	if (details && rules.window > 0 && rules.degrees > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("details of minutes that add up are known at degree 1 only"),
+				 errdetail("At higher degrees, minutes of several degrees may have exposed somebody."),
+				 errhint("Use degrees => 1, or leave out details or accumulate.")));
 
 	if (call_has(call, ARG_LIMIT))
 	{
@@ -200,30 +228,49 @@ return_exposures(Call *call, Trace *trace)
 	call_begin_rows(call);
 	for (int32 i = 0; i < ident_table_size(trace->subjects); i++)
 	{
-		const Subject *subject = trace_subject(trace, i);
-
-		if (subject->record >= 0)
-			return_exposure(call, trace, subject);
+		if (trace_subject(trace, i)->record >= 0)
+			return_exposure(call, trace, i);
 		fetch_ahead(trace, i);
 	}
 }
 
 static void
-return_exposure(Call *call, const Trace *trace, const Subject *subject)
+return_exposure(Call *call, const Trace *trace, int32 number)
 {
+	const Subject *subject = trace_subject(trace, number);
 	const Record *record = trace_record(trace, subject->record);
 	MemoryContext old = MemoryContextSwitchTo(call->row_context);
 	int64		time = trace->rules.backward ? -subject->time : subject->time;
-	Datum		values[5];
-	bool		nulls[5] = {0};
+	Datum		values[7];
+	bool		nulls[7] = {0};
 
 	values[0] = ident_to_datum(&trace->log->subject, subject->ident);
 	values[1] = Int32GetDatum(subject->degree);
 	values[2] = TimestampTzGetDatum(time_to_timestamp(time));
 	values[3] = ident_to_datum(&trace->log->subject, trace_subject(trace, record->via)->ident);
 	values[4] = ident_to_datum(&trace->log->venue, trace_venue(trace, record->venue)->ident);
+	if (call->with_details)
+		add_details(trace, number, values + 5, nulls + 5);
 	MemoryContextSwitchTo(old);
 	call_row(call, values, nulls);
+}
+
+static void
+add_details(const Trace *trace, int32 number, Datum *values, bool *nulls)
+{
+	Interval   *together;
+	Tally		tally;
+
+	if (!trace->encounters)
+	{
+		nulls[0] = nulls[1] = true;
+		return;
+	}
+	tally = encounters_of(trace, number);
+	together = palloc0(sizeof(Interval));
+	together->time = tally.together;
+	values[0] = Int32GetDatum(tally.encounters);
+	values[1] = IntervalPGetDatum(together);
 }
 
 /*

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 
 #include "compat.h"
+#include "encounters.h"
 #include "minutes.h"
 
 /* Subjects whose breaths are looked for ahead of their turn. */
@@ -85,6 +86,8 @@ minutes_level(Trace *trace)
 
 	minutes->ntouched = 0;
 	minutes_build_air(trace);
+	if (trace->encounters)
+		encounters_build(trace);
 	minutes_spread(trace);
 	for (Size i = 0; i < minutes->ntouched; i++)
 	{

@@ -15,6 +15,7 @@
 
 #include "miscadmin.h"
 
+#include "encounters.h"
 #include "minutes.h"
 
 /* Visits that are looked at together. */
@@ -131,6 +132,10 @@ breathe_all(MinutesSpread *spread)
 						 spread->n, spread->subjects);
 	for (int i = 0; i < spread->n; i++)
 		breathe(trace, spread->subjects[i], &spread->met[i]);
+	if (trace->encounters)
+		for (int i = 0; i < spread->n; i++)
+			encounters_count(trace, spread->subjects[i], spread->met[i].air,
+							 spread->met[i].open);
 	spread->n = 0;
 }
 

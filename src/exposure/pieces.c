@@ -15,7 +15,7 @@
 #include "miscadmin.h"
 
 #include "compat.h"
-#include "trace.h"
+#include "encounters.h"
 
 /* Stays whose venues are looked up together. */
 #define STAYS_BATCH 256
@@ -23,6 +23,7 @@
 static SubjectQuestion *make_questions(Trace *trace);
 static void take_stays(void *arg, const Visit *visits, int n);
 static void take_stay(Trace *trace, const Visit *visit, int32 venue);
+static void add_stay(Trace *trace, int32 infector, int32 venue, Span piece);
 static void share_air(Trace *trace);
 
 /*
@@ -96,14 +97,22 @@ take_stay(Trace *trace, const Visit *visit, int32 venue)
 	Span		stay = span_intersect(trace_visit_span(trace, visit), infector->infectious);
 
 	if (infector->periods == NULL)
-		trace_add_piece(trace, visit->tag, venue, trace_air(trace, stay));
+		add_stay(trace, visit->tag, venue, stay);
 	else
 		for (Size i = 0; i < infector->periods->n; i++)
 		{
 			Span		piece = span_intersect(stay, infector->periods->spans[i]);
 
-			trace_add_piece(trace, visit->tag, venue, trace_air(trace, piece));
+			add_stay(trace, visit->tag, venue, piece);
 		}
+}
+
+static void
+add_stay(Trace *trace, int32 infector, int32 venue, Span piece)
+{
+	trace_add_piece(trace, infector, venue, trace_air(trace, piece));
+	if (trace->encounters)
+		encounters_add_piece(trace, venue, piece);
 }
 
 /*
@@ -168,6 +177,8 @@ share_air(Trace *trace)
 			trace_add_piece(trace, piece.infector,
 							trace->near[venue->first_near + j].venue, piece.air);
 	}
+	if (trace->encounters)
+		encounters_share_pieces(trace);
 }
 
 /*

@@ -31,7 +31,7 @@
 
 #include "miscadmin.h"
 
-#include "trace.h"
+#include "encounters.h"
 
 /* Visits that are looked at together. */
 #define FOUND_BATCH 256
@@ -57,6 +57,7 @@ typedef struct Spread
 	int			n;
 	Found		found[FOUND_BATCH];
 	int32		subjects[FOUND_BATCH];
+	Span		visits[FOUND_BATCH];	/* if encounters are counted */
 } Spread;
 
 static void take_visits(void *arg, const Visit *visits, int n);
@@ -99,8 +100,11 @@ take_visits(void *arg, const Visit *visits, int n)
 	{
 		if (spread->n == FOUND_BATCH)
 			reach_found(spread);
-		if (meet_air(spread, &visits[i], &spread->found[spread->n]))
-			spread->n++;
+		if (!meet_air(spread, &visits[i], &spread->found[spread->n]))
+			continue;
+		if (spread->trace->encounters)
+			spread->visits[spread->n] = trace_visit_span(spread->trace, &visits[i]);
+		spread->n++;
 	}
 
 	/* subjects held by reference are valid only now */
@@ -193,6 +197,10 @@ reach_found(Spread *spread)
 						 spread->n, spread->subjects);
 	for (int i = 0; i < spread->n; i++)
 		reach(trace, spread->subjects[i], &spread->found[i]);
+	if (trace->encounters)
+		for (int i = 0; i < spread->n; i++)
+			encounters_count(trace, spread->subjects[i], spread->found[i].air,
+							 spread->visits[i]);
 	spread->n = 0;
 }
 

@@ -29,6 +29,7 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 
+#include "encounters.h"
 #include "minutes.h"
 #include "stats.h"
 
@@ -63,6 +64,8 @@ trace_begin(VisitLog *log, const TraceRules *rules)
 	trace->source = visit_source_create(memory, log);
 	if (rules->within > 0)
 		trace->proximity = proximity_open(memory, log, rules->within);
+	if (rules->details)
+		trace->encounters = encounters_create(memory);
 	store_init(&trace->records, memory, sizeof(Record));
 	if (rules->window > 0)
 	{
@@ -172,6 +175,8 @@ trace_level(Trace *trace)
 	else
 	{
 		trace_build_air(trace);
+		if (trace->encounters)
+			encounters_build(trace);
 		trace_spread(trace);
 		close_level(trace);
 	}

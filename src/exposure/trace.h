@@ -35,6 +35,7 @@ typedef struct TraceRules
 	int64		latent;
 	int64		infectious_for; /* TIME_MAX: without end */
 	double		within;			/* metres */
+	bool		details;		/* count encounters: see encounters.h */
 
 	int64		need;			/* the least overlap, at least 1 */
 	int64		window;			/* if not 0, meetings add up within so long: */
@@ -152,6 +153,7 @@ typedef struct Trace
 	VisitSource *source;
 	Proximity  *proximity;		/* NULL unless rules.within > 0 */
 	struct Minutes *minutes;	/* NULL unless rules.window > 0 */
+	struct Encounters *encounters;	/* NULL unless rules.details */
 
 	IdentTable *subjects;
 	IdentTable *venues;

@@ -351,8 +351,8 @@ BEGIN
 	arguments := arguments || quote_literal(q.during);
 
 	-- What is at its default is left out.
-	RETURN format('anshim.%s(%s)', what,
-				  array_to_string(arguments || ARRAY(
+	RETURN format('anshim.%s(%s)', CASE WHEN what = 'details' THEN 'exposures' ELSE what END,
+				  array_to_string(arguments || CASE WHEN what = 'details' THEN 'details => true' END || ARRAY(
 					  SELECT format('%s => %L', a.argument, a.value)
 					  FROM (VALUES
 							('degrees', q.degrees::text, '1'),
@@ -387,6 +387,8 @@ DECLARE
 						 '({subject}, {venue}, {case_venue}, started_at, ended_at, oracle.length(together), oracle.rounded(distance))::oracle.contact'
 					 WHEN 'exposures' THEN
 						 '({subject}, degree, exposed_at, {via}, {venue})::oracle.exposure'
+					 WHEN 'details' THEN
+						 '({subject}, degree, exposed_at, {via}, {venue}, encounters, oracle.length(together))::oracle.ranked'
 					 WHEN 'sources' THEN
 						 '({subject}, degree, shed_until, {via}, {venue})::oracle.exposure'
 					 WHEN 'exposure_paths' THEN
@@ -424,6 +426,9 @@ BEGIN
 							FROM oracle.contacts(rows, default_stay, places, q) AS a);
 		WHEN 'exposures' THEN
 			answer := ARRAY(SELECT a::text FROM oracle.exposures(rows, default_stay, places, q) AS a);
+		WHEN 'details' THEN
+			answer := ARRAY(SELECT (a.subject, a.degree, a.at, a.via, a.venue, a.encounters, oracle.length(a.together))::oracle.ranked::text
+							FROM oracle.details(rows, default_stay, places, q) AS a);
 		WHEN 'sources' THEN
 			answer := ARRAY(SELECT a::text FROM oracle.sources(rows, default_stay, places, q) AS a);
 		WHEN 'hotspots' THEN
@@ -639,13 +644,17 @@ DECLARE
 	with_answer integer;
 	different integer;
 BEGIN
-	FOREACH asked IN ARRAY ARRAY['contacts', 'exposures', 'exposure_paths', 'sources', 'hotspots'] LOOP
+	FOREACH asked IN ARRAY ARRAY['contacts', 'exposures', 'details', 'exposure_paths', 'sources', 'hotspots'] LOOP
 		logs := 0;
 		with_answer := 0;
 		different := 0;
 		FOR l IN SELECT * FROM oracle.random_log LOOP
 			q := CASE WHEN asked = 'sources' THEN l.backwards ELSE l.question END;
 			CONTINUE WHEN asked = 'contacts' AND q.cases = '{}';
+			-- Details of minutes that add up are of degree 1.
+			IF asked = 'details' AND q.accumulate IS NOT NULL THEN
+				q.degrees := 1;
+			END IF;
 			-- A stretch has to end at some time.
 			CONTINUE WHEN asked = 'hotspots' AND q.linger > '700000 days';
 			d := oracle.disagreement(asked, v, 'oracle.log', l.rows, l.places, q);

@@ -52,7 +52,10 @@
  * 12. accumulate: E is not cut at H, only the moment t is before H. contacts: a
  *     row for every overlap that is there, and begins before H, of subjects who
  *     are exposed to the case's pieces.
- * 13. A `during` that is empty once it is normalised, such as (t, t + 1
+ * 13. details: the exposures that count are to pieces of the level below the
+ *     subject's degree; those whose pieces are equal count each by itself, if
+ *     they come of two visits. With accumulate, overlaps as in 12.
+ * 14. A `during` that is empty once it is normalised, such as (t, t + 1
  *     microsecond), leaves every D empty.
  */
 
@@ -82,6 +85,7 @@ CREATE TYPE oracle.reach AS (subject integer, level integer, reached timestamptz
 CREATE TYPE oracle.contact AS (subject integer, venue integer, case_venue integer, started_at timestamptz, ended_at timestamptz,
 							   together interval, distance float8);
 CREATE TYPE oracle.exposure AS (subject integer, degree integer, at timestamptz, via integer, venue integer);
+CREATE TYPE oracle.ranked AS (subject integer, degree integer, at timestamptz, via integer, venue integer, encounters integer, together interval);
 CREATE TYPE oracle.hop AS (subject integer, step integer, infector integer, infected integer, venue integer, exposed_at timestamptz);
 CREATE TYPE oracle.hotspot AS (venue integer, started_at timestamptz, ended_at timestamptz, case_count integer, visitor_count integer);
 
@@ -388,6 +392,38 @@ BEGIN
 	SELECT DISTINCT ON (r.subject) r.subject, min(r.level) OVER (PARTITION BY r.subject), r.reached, r.via, r.venue
 	FROM unnest(reached) AS r
 	ORDER BY r.subject, r.level DESC;
+END;
+$$;
+
+-- exposures with details: for each degree, its subjects' visits with all pieces of the level before.
+CREATE FUNCTION oracle.details(log oracle.log_row[], default_stay interval, places oracle.place[], q oracle.question)
+RETURNS SETOF oracle.ranked
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+	visits oracle.visit[] := oracle.visits(log, default_stay);
+	near oracle.near[] := oracle.near(visits, places, q.within);
+	reached oracle.reach[] := oracle.reached(visits, near, q);
+	exposed oracle.exposure[] := ARRAY(SELECT e::oracle.exposure FROM oracle.exposures(log, default_stay, places, q) AS e);
+	h timestamptz := coalesce(q.until, upper(oracle.normalised(q.during)));
+	pieces oracle.visit[];
+BEGIN
+	FOR k IN 0 .. coalesce((SELECT max(e.degree) FROM unnest(exposed) AS e), 0) - 1 LOOP
+		pieces := oracle.pieces_before(visits,
+									   oracle.case_spells(q) || oracle.infectious(ARRAY(SELECT r::oracle.reach FROM unnest(reached) AS r WHERE r.level <= k),
+																				  q.latent, q.infectious_for), h);
+		RETURN QUERY
+		SELECT e.subject, e.degree, e.at, e.via, e.venue, count(*)::integer,
+			   sum(CASE WHEN isempty(y.stay * p.stay) THEN interval '0' ELSE upper(y.stay * p.stay) - lower(y.stay * p.stay) END)
+		FROM unnest(exposed) AS e
+			 JOIN unnest(visits) AS y ON y.subject = e.subject
+			 JOIN unnest(near) AS n ON n.b = y.venue
+			 JOIN unnest(pieces) AS p ON p.venue = n.a
+		WHERE e.degree = k + 1
+			  AND oracle.suffices(y.stay * oracle.air(p.stay, q.linger, q.linger_ratio),
+								  CASE WHEN q.accumulate IS NULL THEN q.min_overlap ELSE '0' END)
+			  AND greatest(lower(y.stay), lower(p.stay)) < h
+		GROUP BY e.subject, e.degree, e.at, e.via, e.venue;
+	END LOOP;
 END;
 $$;
 

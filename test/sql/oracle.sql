@@ -1,7 +1,7 @@
 --
 -- The engine beside the brute-force oracle on 3 000 random logs: contacts,
--- exposures, exposure_paths, sources and hotspots of each. Of other seeds, and
--- as many as wanted: test/oracle/long.sh
+-- exposures, with details too, exposure_paths, sources and hotspots of each. Of
+-- other seeds, and as many as wanted: test/oracle/long.sh
 --
 \set ECHO none
 -- Foreign tables cannot be vacuumed, and PostgreSQL warns of it.

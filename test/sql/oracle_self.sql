@@ -55,6 +55,11 @@ LANGUAGE sql
 RETURN (SELECT coalesce(string_agg(concat_ws(' ', subject, degree, oracle.short(at), via, venue), ', ' ORDER BY subject), 'none')
 		FROM oracle.exposures(oracle.log(visits), '1 hour', places, q));
 
+CREATE FUNCTION oracle.details(visits text, q oracle.question, places oracle.place[] DEFAULT NULL) RETURNS text
+LANGUAGE sql
+RETURN (SELECT coalesce(string_agg(concat_ws(' ', subject, degree, encounters, together), ', ' ORDER BY subject), 'none')
+		FROM oracle.details(oracle.log(visits), '1 hour', places, q));
+
 CREATE FUNCTION oracle.sources(visits text, q oracle.question, places oracle.place[] DEFAULT NULL) RETURNS text
 LANGUAGE sql
 RETURN (SELECT coalesce(string_agg(concat_ws(' ', subject, degree, oracle.short(at), via, venue), ', ' ORDER BY subject), 'none')
@@ -577,6 +582,33 @@ SELECT oracle.same(oracle.hotspots(:'hot', oracle.question('{1,2,3}', '[00:00,23
 	   oracle.same(oracle.hotspots('1 10 08:00 09:00, 1 10 08:30 10:00, 2 10 08:00 09:00, 2 10 08:15 09:00',
 								   oracle.question('{1,1}', '[00:00,23:00)', min_cases => 1)), '10 08:00 10:00 1 1'),
 	   oracle.same(oracle.hotspots('1 10 08:00 09:00, 1 10 08:30 10:00', oracle.question('{1,1}', '[00:00,23:00)')), 'none');
+
+--
+-- Encounters
+--
+
+-- Cases 1 and 2 are at 10 together for an hour, and 1 is there again at noon. 3
+-- meets both, and 1 once more for 10 minutes: 1 hour + 1 hour + 10 minutes. 4
+-- came for the air alone. 5 meets 3, who met the cases at 8, and 3 again; what 5
+-- has with 4 is of degree 2 as well.
+\set often '1 10 08:00 09:00, 2 10 08:00 09:00, 1 10 12:00 13:00, 3 10 08:00 09:00, 3 10 12:50 13:30, 4 10 13:10 14:00, 3 11 15:00 16:00, 5 11 15:30 17:00, 4 11 16:30 18:00'
+SELECT oracle.same(oracle.details(:'often', oracle.question('{1,2}', '[00:00,23:00)', degrees => 2, linger => '15 minutes')),
+				   '3 1 3 02:10:00, 4 1 1 00:00:00, 5 2 2 01:00:00'),
+	   oracle.same(oracle.details(:'often', oracle.question('{1,2}', '[00:00,23:00)', degrees => 2)),
+				   '3 1 3 02:10:00, 4 2 1 00:20:00, 5 2 1 00:30:00');
+
+-- Too short ones do not count; where minutes add up, they do.
+SELECT oracle.same(oracle.details(:'often', oracle.question('{1,2}', '[00:00,23:00)', min_overlap => '11 minutes')), '3 1 2 02:00:00'),
+	   oracle.same(oracle.details(:'often', oracle.question('{1}', '[00:00,23:00)', min_overlap => '70 minutes', accumulate => '1 day')), '3 1 2 01:10:00');
+
+-- A case's two periods within one stay are two encounters. All that 5 has with
+-- 3 is of degree 2, and nothing of what follows of it is of degree 3.
+SELECT oracle.same(oracle.details('1 10 08:00 10:00, 2 10 08:00 10:00, 3 10 09:30 10:00',
+								  oracle.question('{1,1}', '[00:00,23:00)', case_periods => '{"[08:00,08:30)","[09:00,10:00)"}')),
+				   '2 1 2 01:30:00, 3 1 1 00:30:00'),
+	   oracle.same(oracle.details('1 10 08:00 09:00, 3 10 08:00 09:00, 3 11 10:00 11:00, 5 11 10:00 11:00, 3 12 12:00 13:00, 5 12 12:00 13:00',
+								  oracle.question('{1}', '[00:00,23:00)', degrees => 3)),
+				   '3 1 1 01:00:00, 5 2 2 02:00:00');
 
 --
 -- The two oracles on random logs
