@@ -57,6 +57,7 @@ OBJS = \
 	src/crypto/probe.o \
 	src/crypto/secret.o \
 	src/ddl/command.o \
+	src/ddl/owner.o \
 	src/exposure/air.o \
 	src/exposure/call.o \
 	src/exposure/contacts.o \

@@ -32,8 +32,6 @@
 #include "catalog/indexing.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -47,6 +45,7 @@
 #include "chain/catalog.h"
 #include "chain/event.h"
 #include "compat.h"
+#include "ddl/owner.h"
 #include "key/spi.h"
 
 /* Blocks that are read at a time */
@@ -96,16 +95,9 @@ owned_chain_open(Oid target)
 {
 	Relation	rel;
 
-	PreventCommandIfReadOnly("anshim.expire()");
-	PreventCommandIfParallelMode("anshim.expire()");
-	PreventCommandDuringRecovery("anshim.expire()");
+	require_writable("anshim.expire()");
 	rel = chained_relation_open(target, AccessShareLock);
-	if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of table %s", RelationGetRelationName(rel)),
-				 errhint("Let %s call it, or a member of that role.",
-						 GetUserNameFromId(rel->rd_rel->relowner, false))));
+	require_owner(rel);
 	relation_close(rel, NoLock);
 	return chained_relation_open(target, ShareUpdateExclusiveLock);
 }

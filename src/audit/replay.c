@@ -145,8 +145,9 @@ replay_layout(Replay *replay, const Event *event)
 	return true;
 }
 
+/* Let the layouts call a column, or a type, by its new name. */
 static bool
-replay_column_renamed(Replay *replay, const Event *event)
+replay_renamed(Replay *replay, const Event *event, bool is_column)
 {
 	char	   *from = member_text(event->detail, "from");
 	char	   *to = member_text(event->detail, "to");
@@ -157,33 +158,12 @@ replay_column_renamed(Replay *replay, const Event *event)
 	foreach(lc, replay->layouts)
 	{
 		ReplayLayout *layout = lfirst(lc);
+		char	  **names = is_column ? layout->columns : layout->types;
 
 		for (int i = 0; i < layout->ncolumns; i++)
 		{
-			if (strcmp(layout->columns[i], from) == 0)
-				layout->columns[i] = to;
-		}
-	}
-	return true;
-}
-
-static bool
-replay_type_renamed(Replay *replay, const Event *event)
-{
-	char	   *from = member_text(event->detail, "from");
-	char	   *to = member_text(event->detail, "to");
-	ListCell   *lc;
-
-	if (from == NULL || to == NULL)
-		return false;
-	foreach(lc, replay->layouts)
-	{
-		ReplayLayout *layout = lfirst(lc);
-
-		for (int i = 0; i < layout->ncolumns; i++)
-		{
-			if (strcmp(layout->types[i], from) == 0)
-				layout->types[i] = to;
+			if (strcmp(names[i], from) == 0)
+				names[i] = to;
 		}
 	}
 	return true;
@@ -314,9 +294,9 @@ replay_event(Replay *replay, const Event *event)
 	if (strcmp(event->kind, EVENT_LAYOUT_ADDED) == 0)
 		return replay_layout(replay, event);
 	if (strcmp(event->kind, EVENT_COLUMN_RENAMED) == 0)
-		return replay_column_renamed(replay, event);
+		return replay_renamed(replay, event, true);
 	if (strcmp(event->kind, EVENT_TYPE_RENAMED) == 0)
-		return replay_type_renamed(replay, event);
+		return replay_renamed(replay, event, false);
 	if (strcmp(event->kind, EVENT_TABLE_RENAMED) == 0)
 		return replay_table_renamed(replay, event);
 	if (strcmp(event->kind, EVENT_PARTITION_ATTACHED) == 0)

@@ -23,8 +23,6 @@
 #include "commands/tablecmds.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -38,6 +36,7 @@
 #include "chain/target.h"
 #include "chain/upkeep.h"
 #include "compat.h"
+#include "ddl/owner.h"
 #include "key/spi.h"
 
 /* A name that is nobody's (RFC 2606), followed by the chain */
@@ -88,16 +87,9 @@ open_owned(Oid relid, const char *command)
 {
 	Relation	rel;
 
-	PreventCommandIfReadOnly(command);
-	PreventCommandIfParallelMode(command);
-	PreventCommandDuringRecovery(command);
+	require_writable(command);
 	rel = chained_relation_open(relid, AccessShareLock);
-	if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of table %s", RelationGetRelationName(rel)),
-				 errhint("Let %s call it, or a member of that role.",
-						 GetUserNameFromId(rel->rd_rel->relowner, false))));
+	require_owner(rel);
 	relation_close(rel, NoLock);
 	rel = chained_relation_open(relid, AccessExclusiveLock);
 	list_free(find_all_inheritors(relid, AccessExclusiveLock, NULL));

@@ -20,7 +20,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -29,6 +28,7 @@
 
 #include "chain/chain.h"
 #include "compat.h"
+#include "ddl/owner.h"
 #include "key/spi.h"
 
 static void return_ends(ReturnSetInfo *result, const Chain *chain, const ChainLeaf *leaf);
@@ -97,11 +97,7 @@ anshim_keep_for(PG_FUNCTION_ARGS)
 	target = PG_GETARG_OID(0);
 	chain = chain_open(target, AccessShareLock);
 	rel = relation_open(target, AccessShareLock);
-	if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of table %s", RelationGetRelationName(rel)),
-				 errhint("Ask %s to do it.", GetUserNameFromId(rel->rd_rel->relowner, false))));
+	require_owner(rel);
 	relation_close(rel, NoLock);
 	nulls[1] = PG_ARGISNULL(1);
 	if (!nulls[1])

@@ -28,8 +28,6 @@
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -37,6 +35,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "ddl/owner.h"
 #include "log_check.h"
 #include "track.h"
 
@@ -110,16 +109,9 @@ owned_table_open(Oid relid, const char *command)
 {
 	Relation	rel;
 
-	PreventCommandIfReadOnly(command);
-	PreventCommandIfParallelMode(command);
-	PreventCommandDuringRecovery(command);
+	require_writable(command);
 	rel = log_table_open(relid, AccessShareLock);
-	if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of table %s", RelationGetRelationName(rel)),
-				 errhint("Let %s call it, or a member of that role.",
-						 GetUserNameFromId(rel->rd_rel->relowner, false))));
+	require_owner(rel);
 	relation_close(rel, NoLock);
 	return log_table_open(relid, ShareUpdateExclusiveLock);
 }
