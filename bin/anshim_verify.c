@@ -270,6 +270,7 @@ do_all(Options *options, Notes *notes, Report *report)
 	bool		good = true;
 	int			nchains = 0;
 
+	report->show_source = options->ndatabases + options->nfolders > 1;
 	for (int i = 0; i < options->ndatabases + options->nfolders; i++)
 	{
 		Source	   *source = i < options->ndatabases ?

@@ -221,6 +221,19 @@ begin_json(Report *report, PQExpBuffer line, const char *kind)
 	append_member(line, "chain", report->chain);
 }
 
+/* Which chain a line is about; with its source, where another may have one of the same name */
+static void
+append_chain(Report *report, PQExpBuffer line)
+{
+	if (report->show_source)
+	{
+		append_shown(line, report->source, false);
+		appendPQExpBufferStr(line, ": ");
+	}
+	append_shown(line, report->table, false);
+	appendPQExpBufferStr(line, ": ");
+}
+
 void
 report_finding(Report *report, FindingKind kind, int32 strand, int64 seq, const char *format,...)
 {
@@ -249,10 +262,7 @@ report_finding(Report *report, FindingKind kind, int32 strand, int64 seq, const 
 	else
 	{
 		if (report->chain != NULL)
-		{
-			append_shown(&line, report->table, false);
-			appendPQExpBufferStr(&line, ": ");
-		}
+			append_chain(report, &line);
 		appendPQExpBufferStr(&line, finding_names[kind]);
 		if (strand != NO_STRAND)
 			appendPQExpBuffer(&line, ": strand %d", strand);
@@ -279,8 +289,7 @@ static void
 begin_summary(Report *report, PQExpBuffer line)
 {
 	initPQExpBuffer(line);
-	append_shown(line, report->table, false);
-	appendPQExpBufferStr(line, ": ");
+	append_chain(report, line);
 }
 
 void

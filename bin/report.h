@@ -44,6 +44,7 @@ typedef struct Report
 	bool		json;
 	bool		quiet;			/* findings alone */
 	bool		show_progress;
+	bool		show_source;	/* there are several */
 	int64		findings;		/* in all */
 
 	/* of the chain that is being checked */

@@ -23,6 +23,7 @@ typedef struct Database
 {
 	Source		source;
 	PGconn	   *conn;
+	char	   *name;
 } Database;
 
 typedef struct CopyStream
@@ -243,7 +244,19 @@ close_database(Source *source)
 
 	PQfinish(database->conn);
 	pg_free(source->error);
+	pg_free(database->name);
 	pg_free(database);
+}
+
+/* "host:port/database", which tells connections apart */
+static char *
+connection_name(const PGconn * conn)
+{
+	const char *host = PQhost(conn);
+	const char *port = PQport(conn);
+	const char *dbname = PQdb(conn);
+
+	return psprintf("%s:%s/%s", host != NULL ? host : "", port != NULL ? port : "", dbname != NULL ? dbname : "");
 }
 
 Source *
@@ -256,7 +269,8 @@ source_database(const char *dbname, const ConnectOptions *options)
 	source->open = open_database;
 	source->close = close_database;
 	connect_database(database, dbname, options);
-	source->name = PQdb(database->conn) != NULL ? PQdb(database->conn) : "";
+	database->name = connection_name(database->conn);
+	source->name = database->name;
 	for (int i = 0; i < lengthof(settings) && source->error == NULL; i++)
 		execute(database, settings[i]);
 	return source;

@@ -4,7 +4,7 @@
 #
 # Every block fenced as ```sql is run by psql, all of a page in one new
 # database, in the order of the page; those fenced as ```sql last come at the
-# end.  A ```text block that follows, with nothing between but blank lines, is
+# end.  ```sh blocks are run as well, in an empty directory.  A ```text block that follows, with nothing between but blank lines, is
 # what psql prints, errors included, but for blanks at line ends.  A block
 # without one must just not fail.  --write puts into the page what was printed.
 #
@@ -14,8 +14,11 @@
 use strict;
 use warnings;
 
+use File::Temp qw(tempdir);
+
 my $write = @ARGV && $ARGV[0] eq '--write' && shift @ARGV;
 my $failures = 0;
+my $tmp = tempdir(CLEANUP => 1);
 
 # Whatever the caller's settings are, the pages show these.
 $ENV{PGTZ} = 'UTC';
@@ -47,16 +50,16 @@ sub trimmed
 	return $text =~ /\S/ ? $text : '';
 }
 
-# The blocks of a page: line, SQL, whether it comes last, expected output, and
+# The blocks of a page: line, language, source, whether it comes last, expected output, and
 # where in the page that stands.
 sub blocks
 {
 	my ($text) = @_;
 	my @blocks;
 
-	while ($text =~ /^```sql( last)?[ ]*\n(.*?)^```[ ]*\n/msg)
+	while ($text =~ /^```(sql|sh)( last)?[ ]*\n(.*?)^```[ ]*\n/msg)
 	{
-		my $block = { last => $1, sql => $2, line => 1 + (substr($text, 0, $-[0]) =~ tr/\n//) };
+		my $block = { language => $1, last => $2, source => $3, line => 1 + (substr($text, 0, $-[0]) =~ tr/\n//) };
 
 		if ($text =~ /\G\s*?^```text[ ]*\n(.*?)^```[ ]*\n/msgc)
 		{
@@ -71,16 +74,16 @@ sub blocks
 # the order of both.
 sub run
 {
-	my ($database, $sql) = @_;
-	my $file = ($ENV{TEST_TMP} // '/tmp') . "/pages.$$.sql";
+	my ($database, $sql, $language) = @_;
+	my $file = "$tmp/block";
 
 	open(my $handle, '>', $file) or die "$file: $!\n";
 	print $handle $sql;
 	close($handle) or die "$file: $!\n";
+	return scalar qx(cd '$tmp' && PGDATABASE='$database' sh '$file' 2>&1) if $language eq 'sh';
 	my $printed = qx(psql -X -q -d '$database' <'$file' 2>&1);
 	die "psql cannot be run\n" if $? == -1;
 	my $status = $? >> 8;
-	unlink($file);
 	die "psql cannot connect: $printed" if $status == 2;
 	return $printed;
 }
@@ -96,11 +99,11 @@ sub check_page
 	die "$page has no SQL\n" unless @blocks;
 	die "$page: a block is fenced as neither ```sql nor ```sql last\n" if $text =~ /^```sql(?!( last)?[ ]*$)/m;
 	system('createdb', $database) == 0 or die "cannot create a database\n";
-	run($database, "ALTER DATABASE $database SET anshim.key_directory = '$ENV{KEY_DIRECTORY}'") if $ENV{KEY_DIRECTORY};
+	run($database, "ALTER DATABASE $database SET anshim.key_directory = '$ENV{KEY_DIRECTORY}'", 'sql') if $ENV{KEY_DIRECTORY};
 
 	foreach my $block ((grep { !$_->{last} } @blocks), (grep { $_->{last} } @blocks))
 	{
-		my $printed = trimmed(run($database, $block->{sql}));
+		my $printed = trimmed(run($database, @$block{qw(source language)}));
 
 		$block->{printed} = $printed;
 		if (defined $block->{expected})

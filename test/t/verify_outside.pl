@@ -80,7 +80,10 @@ ALTER TABLE visit DISABLE TRIGGER anshim_guard;
 UPDATE visit SET who = 'nobody' WHERE id = 17;
 ALTER TABLE visit ENABLE ALWAYS TRIGGER anshim_guard;
 SQL
-verifies([@both, @known], 1, [qr/changed: strand \d+, seq 17\b/], [qr/east\.note agrees/], 'one node has been tampered with');
+my ($at_east, $at_west) = map { quotemeta($_->host . ':' . $_->port . '/postgres: public.visit: ') } @node{qw(east west)};
+verifies([@both, @known], 1, [qr/^${at_west}changed: strand \d+, seq 17\b/m], [qr/^${at_east}.*east\.note agrees.*^${at_east}intact$/ms],
+	'one node has been tampered with, and is named');
+verifies([@both[2, 3], @known[2, 3]], 1, [qr/^public\.visit: changed: strand/m], [qr/^public\.visit: /m], 'where there is one, it needs no name');
 verifies([@both, '-d', $away, @known], 1, [qr/changed: strand \d+, seq 17\b/], [qr/connection to server/],
 	'findings weigh more than what could not be read');
 
