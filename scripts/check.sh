@@ -89,7 +89,7 @@ finish() {
 			grep -E '^ *(not ok|#)|^Bail|^Dubious| line [0-9]+\.$' "$log" | head -n 100
 		else
 			tail -n 100 "$log"
-		fi | sed 's/^/    /'
+		fi | sed 's/^/    /' || true # head may leave before all is read
 		say "    All that it wrote: $results/${1/\//.}*"
 	fi
 }

@@ -28,6 +28,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "common/int.h"
 #include "miscadmin.h"
@@ -220,6 +221,22 @@ open_indexes(LogPart *part, const LogRecord *record, const LogColumns *columns)
 				 NameStr(record->subject), young_by_venue);
 }
 
+/*
+ * The WAL brings no rows of unlogged tables to a standby, not even files.
+ */
+static void
+check_replicated(Relation rel)
+{
+	if (!RelationIsPermanent(rel) && RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot trace unlogged table \"%s\" during recovery",
+						RelationGetRelationName(rel)),
+				 errdetail("Rows of unlogged tables are on the primary alone."),
+				 errhint("Trace on the primary, or let the table's owner make it a logged one: ALTER TABLE %s SET LOGGED;",
+						 relation_sql_name(rel))));
+}
+
 static void
 open_part(LogPart *part, const LogRecord *record)
 {
@@ -228,6 +245,7 @@ open_part(LogPart *part, const LogRecord *record)
 	log_columns_find(part->heap, record, false, &columns);
 	if (part->in_sql)
 		return;
+	check_replicated(part->heap);
 	/* A partition's CHECK is its parent's, so only its age is its own. */
 	check_stays_long_bounded(part->heap);
 	open_indexes(part, record, &columns);
