@@ -89,6 +89,33 @@ ALTER TABLE visit ENABLE ALWAYS TRIGGER zz_anshim_append;
 SELECT finding, seq FROM anshim.verify_chain('visit', known_events => 1000);
 ROLLBACK;
 
+-- Nor can what an expiry has left behind be edited: nodes of the tree, where
+-- strands begin now, and the event that says so.
+CREATE PROCEDURE tamper(what text, sql text) LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE sql;
+	SELECT coalesce(string_agg(DISTINCT finding, ', '), 'nothing') INTO result FROM anshim.verify_chain('visit');
+	RAISE INFO '%: %', what, result;
+	ROLLBACK;
+END $$;
+SELECT chain FROM anshim.chained WHERE target = 'visit'::regclass \gset
+SELECT format('chain = %L', :'chain') AS mine \gset
+SELECT 'UPDATE anshim.kept SET hash = sha256(hash) WHERE ' || :'mine' AS node, 'DELETE FROM anshim.kept WHERE ' || :'mine' AS no_node,
+	'UPDATE anshim.expired SET last_seq = last_seq - 1 WHERE ' || :'mine' AS record, 'UPDATE anshim.expired SET last_hash = sha256(last_hash) WHERE ' || :'mine' AS hash,
+	'DELETE FROM anshim.expired WHERE ' || :'mine' AS no_record,
+	'UPDATE anshim.event SET detail = jsonb_set(detail, ''{rows}'', ''1'') WHERE kind = ''expired'' AND ' || :'mine' AS event,
+	'DELETE FROM anshim.event WHERE kind = ''expired'' AND ' || :'mine' AS no_event \gset
+CALL tamper('nothing', 'SELECT');
+CALL tamper('kept nodes', :'node');
+CALL tamper('kept nodes gone', :'no_node');
+CALL tamper('the record of an expiry', :'record');
+CALL tamper('its hash', :'hash');
+CALL tamper('the record gone', :'no_record');
+CALL tamper('the event of an expiry', :'event');
+CALL tamper('the event gone', :'no_event');
+
 -- Partitions go whole, if they are past and all of their rows go; their space
 -- is free at once.
 CREATE TABLE day (id bigint, at timestamptz NOT NULL) PARTITION BY RANGE (at);

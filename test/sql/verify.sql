@@ -45,6 +45,10 @@ SELECT anshim.chain('day');
 INSERT INTO day SELECT g, '2021-03-01 12:00' FROM generate_series(1, 5) g;
 INSERT INTO day SELECT g, '2021-03-02 12:00' FROM generate_series(6, 9) g;
 SELECT anshim.seal('day');
+CREATE TYPE kind AS ENUM ('visitor', 'patient');
+CREATE TABLE kinds (id int, kind kind);
+SELECT anshim.chain('kinds');
+INSERT INTO kinds VALUES (1, 'visitor'), (2, 'patient');
 -- yesterday's copy
 CREATE TABLE yesterday AS SELECT * FROM visit WHERE id <= 400;
 
@@ -161,6 +165,11 @@ INSERT INTO tampering (what, target, sql) VALUES
 	UPDATE pg_attribute SET attname = 'who' WHERE attrelid = 'visit'::regclass AND attname = 'note';
 	UPDATE pg_attribute SET attname = 'note' WHERE attrelid = 'visit'::regclass AND attname = 'x';
 	UPDATE pg_class SET relname = relname WHERE oid = 'visit'::regclass$$),
+('two labels that swap places', 'kinds', $$UPDATE pg_enum SET enumlabel = 'x' WHERE enumtypid = 'kind'::regtype AND enumlabel = 'visitor';
+	UPDATE pg_enum SET enumlabel = 'visitor' WHERE enumtypid = 'kind'::regtype AND enumlabel = 'patient';
+	UPDATE pg_enum SET enumlabel = 'patient' WHERE enumtypid = 'kind'::regtype AND enumlabel = 'x'$$),
+('a column of another type', 'kinds', $$UPDATE pg_attribute SET atttypid = 'oid'::regtype WHERE attrelid = 'kinds'::regclass AND attname = 'id';
+	UPDATE pg_class SET relname = relname WHERE oid = 'kinds'::regclass$$),
 ('an expiry made up', 'visit', $$INSERT INTO anshim.expired SELECT chain, strand, 20, last_hash FROM anshim.segment WHERE strand = 1 AND chain = id('visit');
 	DELETE FROM visit WHERE id <= 20$$),
 ('a checkpoint replaced', 'visit', $$UPDATE anshim.checkpoint SET note = replace(note, E'\n332\n', E'\n331\n') WHERE size = 332$$),
