@@ -8,7 +8,7 @@
 #
 # In the environment:
 #   PEOPLE='50000 500000 5000000'   populations to simulate, at the same density;
-#                         50000000 takes 20 minutes of one core, and 6 GB
+#                         50000000 with 2 cases takes 5 GB, and the better part of an hour
 #   CASES='8 4 1'         index cases in each of them
 #   ROOM_VISITS=60        visits a day of a room, at most; 0: a venue is one room
 #   MIN_OVERLAP=15        minutes
