@@ -85,7 +85,7 @@ perl -MDigest::SHA=sha256 -MMIME::Base64 -e '
 	my ($name, $key) = ("example.org/log", "\1" . "k" x 32);
 	print "\0$name+", unpack("H8", sha256("$name\n$key")), "+", encode_base64($key, "");' >"$out/seeds.log_fuzz/key"
 printf '\002\001\002\000\101\000\063\007\021' >"$out/seeds.log_fuzz/proof"
-clang "${flags[@]}" -fsanitize=fuzzer,address,undefined -DFRONTEND -o "$out/log_fuzz" \
+clang "${flags[@]}" -fsanitize=fuzzer,address,undefined -DFRONTEND -DUSE_PRIVATE_ENCODING_FUNCS -o "$out/log_fuzz" \
 	test/fuzz/log_fuzz.c test/unit/crypto.c src/log/{merkle,note}.c "${libraries[@]}"
 run_fuzzer log_fuzz 4200
 
@@ -105,7 +105,7 @@ perl -e '
 # PostgreSQL's sort template adds 0 elements to a null pointer.
 flags+=("-fsanitize=fuzzer,address,undefined" -fno-sanitize=pointer-overflow)
 clang "${flags[@]}" -o "$out/trace_fuzz" test/fuzz/{trace_fuzz,trace_oracle,server,not_called}.c \
-	src/exposure/{air,minutes,minutes_air,minutes_spread,pieces,spread,times,trace}.c \
+	src/exposure/{air,encounters,minutes,minutes_air,minutes_spread,pieces,spread,times,trace}.c \
 	src/visits/{ident,memory}.c "${libraries[@]}"
 run_fuzzer trace_fuzz 200
 clang "${flags[@]}" -o "$out/row_fuzz" test/fuzz/{row_fuzz,server,not_called}.c \
