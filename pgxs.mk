@@ -124,6 +124,7 @@ OBJS = \
 	src/visits/memory.o \
 	src/visits/servers.o \
 	src/visits/sql_source.o \
+	src/visits/sql_statement.o \
 	src/visits/venue_stays.o \
 	src/visits/venues.o \
 	src/visits/visibility.o \

@@ -4,37 +4,8 @@
  *	  The visit source that asks in SQL: views, foreign and distributed tables
  *
  * A question list becomes, for each table, a list of ranges: key, from, to.
- * All tables are asked in one statement, a branch of a UNION ALL each, whose
- * parameters are arrays, so that a list of any length is one statement and
- * one plan.  There are two forms of a branch.
- *
- * A table that this server reads itself is joined with the ranges:
- *
- *		FROM ROWS FROM (unnest(keys), unnest(starts), unnest(ends)) AS q
- *		JOIN t ON t.key = q.key AND ...
- *
- * which is a nested loop over an index, row for row what the B-tree source
- * reads.  A foreign table would be asked range by range then, one round trip
- * each.  So its branch has nothing but conditions, all of which postgres_fdw
- * (or Citus) sends along:
- *
- *		WHERE key = ANY (keys) AND entered_at >= least AND entered_at < greatest
- *		  AND the row lies in one of its key's ranges
- *
- * The first line is what the remote index is searched for, the second keeps
- * all other rows there.  It looks the key up in the sorted keys, then the time
- * in that key's slice of the sorted starts, with the built-in width_bucket(),
- * a binary search; nothing has to be installed on the other side.  Keys whose
- * order depends on a collation are not looked up so, since the other side may
- * sort them differently: of these all rows between least and greatest come,
- * and are sorted out here.
- *
- * Branches over foreign tables stand in one Append, so that those of several
- * servers work at the same time if they are async_capable.  That is why the
- * statement has no ORDER BY: rows are sorted here.
- *
- * The plans are generic: with the arrays as constants planning would take
- * longer than reading.
+ * All tables are asked in one statement (sql_statement.c), whose rows are
+ * sorted here, and joined to visits.
  *
  * Rights: the statement runs as the current user, and names the partitions
  * that are asked; she needs SELECT on them.
@@ -49,15 +20,11 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "common/int.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/plannodes.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -65,6 +32,7 @@
 #include "log_check.h"
 #include "servers.h"
 #include "sql_source.h"
+#include "sql_statement.h"
 #include "venue_stays.h"
 
 /* Ranges that go into one statement. */
@@ -75,24 +43,6 @@
 
 /* Visits that are handed over at a time. */
 #define VISIT_BATCH 256
-
-/* Parameters of a branch; see bind_branch(). */
-#define BRANCH_PARAMS 7
-
-typedef struct SqlRange
-{
-	Ident		key;
-	int64		from;
-	int64		to;
-} SqlRange;
-
-/* The ranges of one part, sorted by key and time, disjoint */
-typedef struct RangeList
-{
-	SqlRange   *ranges;
-	Size		n;
-	Size		capacity;
-} RangeList;
 
 /* What a key was asked for, and what its visits are tagged with */
 typedef struct AskedKey
@@ -118,10 +68,7 @@ typedef struct Asking
 {
 	SqlSource  *source;
 	Memory	   *memory;			/* of this piece */
-	const NameData *key_column;
-	const NameData *other_column;
-	const IdentType *key;
-	const IdentType *other;
+	SqlQuestion question;
 	AskedKey   *asked;			/* sorted by key, each once */
 	Size		nasked;
 	Size		asked_size;
@@ -130,12 +77,6 @@ typedef struct Asking
 	Size		nrows;
 	Size		rows_size;
 } Asking;
-
-typedef struct SqlPart
-{
-	const LogPart *part;
-	bool		remote;			/* all conditions must be sent along */
-} SqlPart;
 
 struct SqlSource
 {
@@ -150,12 +91,12 @@ struct SqlSource
 static int
 compare_rows(const SqlRow *a, const SqlRow *b, const Asking *asking)
 {
-	int			order = ident_compare(asking->key, a->key, b->key);
+	int			order = ident_compare(asking->question.key, a->key, b->key);
 
 	if (order == 0)
 		order = a->start < b->start ? -1 : a->start > b->start;
 	if (order == 0)
-		order = ident_compare(asking->other, a->other, b->other);
+		order = ident_compare(asking->question.other, a->other, b->other);
 	return order;
 }
 
@@ -208,144 +149,6 @@ sql_source_create(Memory *memory, VisitSource *whole)
 }
 
 /*
- * The statement
- */
-
-/* Can the other side look a key up in our order? */
-static bool
-is_order_everywhere(const IdentType *type)
-{
-	return !OidIsValid(type->collation) && type->typid < FirstGenbkiObjectId &&
-		get_typtype(type->typid) == TYPTYPE_BASE;
-}
-
-/* SQL for: the row lies in one of its key's ranges */
-static void
-append_in_range(StringInfo sql, const char *key, const char *time, int first)
-{
-	char	   *place = psprintf("pg_catalog.width_bucket(%s, $%d)", key, first);
-	char	   *begin = psprintf("($%d)[%s]", first + 3, place);
-	char	   *slice = psprintf("($%d)[%s:($%d)[%s]]", first + 5, begin, first + 4, place);
-
-	appendStringInfo(sql, " AND %s OPERATOR(pg_catalog.>=) ($%d)[%s]", time, first + 5, begin);
-	appendStringInfo(sql, " AND %s OPERATOR(pg_catalog.<) ($%d)[%s OPERATOR(pg_catalog.-) 1 "
-					 "OPERATOR(pg_catalog.+) pg_catalog.width_bucket(%s, %s)]",
-					 time, first + 6, begin, time, slice);
-}
-
-/*
- * One table's branch, whose parameters are numbered from `first` on.
- */
-static void
-append_branch(StringInfo sql, const Asking *asking, const SqlPart *part, int first)
-{
-	const VisitLog *log = asking->source->log;
-	const char *equals = ident_equality_operator(asking->key);
-	const char *key = quote_qualified_identifier("t", NameStr(*asking->key_column));
-	const char *time = quote_qualified_identifier("t", NameStr(log->entered_at_column));
-
-	key = psprintf("%s::%s", key, format_type_be_qualified(asking->key->typid));
-	appendStringInfo(sql, "SELECT %s, %s::%s, ", key,
-					 quote_qualified_identifier("t", NameStr(*asking->other_column)),
-					 format_type_be_qualified(asking->other->typid));
-	appendStringInfo(sql, "%s, %s FROM ", time,
-					 quote_qualified_identifier("t", NameStr(log->left_at_column)));
-	if (part->remote)
-	{
-		appendStringInfo(sql, "%s AS t WHERE %s %s ANY ($%d)"
-						 " AND %s OPERATOR(pg_catalog.>=) $%d AND %s OPERATOR(pg_catalog.<) $%d",
-						 relation_sql_name(part->part->heap), key, equals, first,
-						 time, first + 1, time, first + 2);
-		if (is_order_everywhere(asking->key))
-			append_in_range(sql, key, time, first);
-	}
-	else
-		appendStringInfo(sql, "ROWS FROM (pg_catalog.unnest($%d), pg_catalog.unnest($%d), "
-						 "pg_catalog.unnest($%d)) AS q (key, lower, upper) JOIN %s AS t"
-						 " ON %s %s q.key"
-						 " AND %s OPERATOR(pg_catalog.>=) q.lower AND %s OPERATOR(pg_catalog.<) q.upper",
-						 first, first + 5, first + 6, relation_sql_name(part->part->heap),
-						 key, equals, time, time);
-}
-
-static Datum
-make_array(const Datum *values, Size n, Oid typid)
-{
-	int16		len;
-	bool		byval;
-	char		align;
-
-	get_typlenbyvalalign(typid, &len, &byval, &align);
-	return PointerGetDatum(construct_array(unconstify(Datum *, values), (int) n, typid, len,
-										   byval, align));
-}
-
-static Oid
-array_type(const IdentType *type)
-{
-	Oid			array = get_array_type(type->typid);
-
-	if (!OidIsValid(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a visit log with keys of type %s cannot be read in SQL",
-						format_type_be(type->typid)),
-				 errdetail("There are no arrays of this type."),
-				 errhint("Use keys of type uuid, bigint, integer or text.")));
-	return array;
-}
-
-/*
- * A branch's parameters: the keys (each once where the branch is remote, else
- * one a range), least and greatest time, for each key the numbers of its first
- * and last range, and starts and ends of the ranges.
- */
-static void
-bind_branch(const Asking *asking, const SqlPart *part, const RangeList *list,
-			Oid *types, Datum *values)
-{
-	Size		n = list->n;
-	Datum	   *keys = palloc_array(Datum, n);
-	Datum	   *first = palloc_array(Datum, n);
-	Datum	   *last = palloc_array(Datum, n);
-	Datum	   *starts = palloc_array(Datum, n);
-	Datum	   *ends = palloc_array(Datum, n);
-	int64		least = PG_INT64_MAX;
-	int64		greatest = PG_INT64_MIN;
-	Size		nkeys = 0;
-
-	for (Size i = 0; i < n; i++)
-	{
-		const SqlRange *range = &list->ranges[i];
-
-		if ((i & 0xFFF) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (!part->remote || i == 0 ||
-			ident_compare(asking->key, range->key, list->ranges[i - 1].key) != 0)
-		{
-			keys[nkeys] = ident_to_datum(asking->key, range->key);
-			first[nkeys++] = Int32GetDatum((int32) i + 1);
-		}
-		last[nkeys - 1] = Int32GetDatum((int32) i + 1);
-		starts[i] = TimestampTzGetDatum(range->from);
-		ends[i] = TimestampTzGetDatum(range->to);
-		least = Min(least, range->from);
-		greatest = Max(greatest, range->to);
-	}
-	types[0] = array_type(asking->key);
-	values[0] = make_array(keys, nkeys, asking->key->typid);
-	types[1] = types[2] = TIMESTAMPTZOID;
-	values[1] = TimestampTzGetDatum(least);
-	values[2] = TimestampTzGetDatum(greatest);
-	types[3] = types[4] = INT4ARRAYOID;
-	values[3] = make_array(first, nkeys, INT4OID);
-	values[4] = make_array(last, nkeys, INT4OID);
-	types[5] = types[6] = TIMESTAMPTZARRAYOID;
-	values[5] = make_array(starts, n, TIMESTAMPTZOID);
-	values[6] = make_array(ends, n, TIMESTAMPTZOID);
-}
-
-/*
  * The answers
  */
 
@@ -390,8 +193,8 @@ take_rows(Asking *asking, SPITupleTable *batch, uint64 n)
 		heap_deform_tuple(batch->vals[i], batch->tupdesc, values, nulls);
 		if (nulls[0] || nulls[1] || nulls[2])
 			continue;			/* never counts */
-		row->key = ident_keep(asking->memory, asking->key, values[0]);
-		row->other = ident_keep(asking->memory, asking->other, values[1]);
+		row->key = ident_keep(asking->memory, asking->question.key, values[0]);
+		row->other = ident_keep(asking->memory, asking->question.other, values[1]);
 		row->start = DatumGetTimestampTz(values[2]);
 		row->left = nulls[3] ? NO_LEFT : DatumGetTimestampTz(values[3]);
 		if (!nulls[3] && row->left == NO_LEFT)
@@ -408,34 +211,22 @@ static void
 ask(Asking *asking)
 {
 	SqlSource  *source = asking->source;
-	int			nparams = source->nparts * BRANCH_PARAMS;
-	Oid		   *types = palloc_array(Oid, nparams);
-	Datum	   *values = palloc_array(Datum, nparams);
-	int			n = 0;
-	StringInfoData sql;
+	SqlStatement statement = {0};
 	SPIPlanPtr	plan;
 	Portal		portal;
 	ErrorContextCallback callback;
 
-	initStringInfo(&sql);
 	for (int i = 0; i < source->nparts; i++)
-	{
-		if (asking->lists[i].n == 0)
-			continue;
-		if (n > 0)
-			appendStringInfoString(&sql, " UNION ALL ");
-		append_branch(&sql, asking, &source->parts[i], n + 1);
-		bind_branch(asking, &source->parts[i], &asking->lists[i], types + n, values + n);
-		n += BRANCH_PARAMS;
-	}
-	if (n == 0)
+		sql_statement_add(&statement, &asking->question, &source->parts[i], &asking->lists[i]);
+	if (statement.nparams == 0)
 		return;
 
 	servers_begin(&callback);
-	plan = SPI_prepare_cursor(sql.data, n, types, CURSOR_OPT_GENERIC_PLAN);
+	plan = SPI_prepare_cursor(statement.sql.data, statement.nparams, statement.types,
+							  CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	portal = SPI_cursor_open(NULL, plan, values, NULL, true);
+	portal = SPI_cursor_open(NULL, plan, statement.values, NULL, true);
 	servers_name(portal);
 	source->counts->statements++;
 	do
@@ -470,7 +261,7 @@ join_visit(const Asking *asking, Size i, Visit *visit)
 		visit->end = left;
 	else if (asking->source->stays)
 		visit->end = venue_stays_end(asking->source->stays,
-									 asking->key == &asking->source->log->venue ? row->key : row->other,
+									 asking->question.key == &asking->source->log->venue ? row->key : row->other,
 									 row->start);
 	else
 		visit->end = row->start + asking->source->log->default_stay;
@@ -482,30 +273,51 @@ begin_asking(Asking *asking, SqlSource *source)
 {
 	memset(asking, 0, sizeof(Asking));
 	asking->source = source;
+	asking->question.log = source->log;
 	asking->memory = memory_create("answers in SQL");
 	asking->memory->limit = source->memory->limit - source->memory->used;
 	asking->lists = memory_alloc_zero(asking->memory, source->nparts, sizeof(RangeList));
 }
 
-/* Add what a part can hold of a range, united with the range before. */
+/* Times beyond what a timestamp can be have no text form. */
+static int64
+sql_time(int64 time)
+{
+	return time < MIN_TIMESTAMP ? DT_NOBEGIN : time >= END_TIMESTAMP ? DT_NOEND : time;
+}
+
+/* When a visit may have begun that lasts that long at most and is under way at this time */
+static int64
+look_back(int64 time, int64 longest)
+{
+	if (time == PG_INT64_MIN || pg_sub_s64_overflow(time, longest - 1, &time))
+		return PG_INT64_MIN;
+	return time;
+}
+
+/* How long visits last at most that nobody checked out */
+static int64
+longest_open_stay(const SqlSource *source)
+{
+	return source->stays ? source->log->max_stay : source->log->default_stay;
+}
+
+/*
+ * Add what a part can hold of a range, united with the range before.  What is
+ * asked for is what begins or is still under way at `asked`, or comes later.
+ */
 static void
-add_range(Asking *asking, int part, Ident key, int64 from, int64 to)
+add_range(Asking *asking, int part, Ident key, int64 asked, int64 from, int64 to)
 {
 	const LogPart *leaf = asking->source->parts[part].part;
 	RangeList  *list = &asking->lists[part];
 	SqlRange   *last = list->n > 0 ? &list->ranges[list->n - 1] : NULL;
 
-	from = Max(from, leaf->from);
-	to = Min(to, leaf->to);
+	from = sql_time(Max(from, leaf->from));
+	to = sql_time(Min(to, leaf->to));
 	if (from >= to)
 		return;
-
-	/* times beyond what a timestamp can be have no text form */
-	if (from < MIN_TIMESTAMP)
-		from = DT_NOBEGIN;
-	if (to >= END_TIMESTAMP)
-		to = DT_NOEND;
-	if (last && from <= last->to && ident_compare(asking->key, last->key, key) == 0)
+	if (last && from <= last->to && ident_compare(asking->question.key, last->key, key) == 0)
 	{
 		last->to = Max(last->to, to);
 		return;
@@ -515,22 +327,17 @@ add_range(Asking *asking, int part, Ident key, int64 from, int64 to)
 	last->key = key;
 	last->from = from;
 	last->to = to;
+	last->asked = sql_time(asked);
+	last->young = sql_time(look_back(asked, longest_open_stay(asking->source)));
 }
 
 static void
-add_ranges(Asking *asking, Ident key, int64 from, int64 to)
+add_ranges(Asking *asking, Ident key, int64 from, int64 to, bool under_way)
 {
-	for (int part = 0; part < asking->source->nparts; part++)
-		add_range(asking, part, key, from, to);
-}
+	int64		least = under_way ? look_back(from, asking->source->log->max_stay) : from;
 
-/* How far back a visit that is under way at this time may have begun */
-static int64
-look_back(const VisitLog *log, int64 time)
-{
-	if (time == PG_INT64_MIN || pg_sub_s64_overflow(time, log->max_stay - 1, &time))
-		return PG_INT64_MIN;
-	return time;
+	for (int part = 0; part < asking->source->nparts; part++)
+		add_range(asking, part, key, from, least, to);
 }
 
 /*
@@ -543,7 +350,7 @@ learn_venues(const Asking *asking)
 
 	if (stays == NULL)
 		return;
-	if (asking->key == &asking->source->log->venue)
+	if (asking->question.key == &asking->source->log->venue)
 		venue_stays_learn(stays, &asking->asked[0].key, sizeof(AskedKey), asking->nasked);
 	else
 		venue_stays_learn(stays, &asking->rows[0].other, sizeof(SqlRow), asking->nrows);
@@ -571,12 +378,12 @@ answer(Asking *asking, uint64 *rows_read, VisitSink sink, void *arg)
 
 		i = join_visit(asking, i, &batch[n]);
 		while (at < asking->nasked &&
-			   ident_compare(asking->key, asking->asked[at].key, key) < 0)
+			   ident_compare(asking->question.key, asking->asked[at].key, key) < 0)
 			at++;
 		if (at == asking->nasked)
 			break;
 		asked = &asking->asked[at];
-		if (ident_compare(asking->key, asked->key, key) != 0 ||
+		if (ident_compare(asking->question.key, asked->key, key) != 0 ||
 			batch[n].start >= asked->to || batch[n].end <= asked->from)
 			continue;
 		batch[n++].tag = asked->tag;
@@ -616,16 +423,16 @@ sql_source_visits_of_subjects(SqlSource *source, const SubjectQuestion *question
 
 		SPI_connect();
 		begin_asking(&asking, source);
-		asking.key_column = &log->subject_column;
-		asking.other_column = &log->venue_column;
-		asking.key = &log->subject;
-		asking.other = &log->venue;
+		asking.question.key_column = &log->subject_column;
+		asking.question.other_column = &log->venue_column;
+		asking.question.key = &log->subject;
+		asking.question.other = &log->venue;
 		for (int i = begin; i < Min(n, begin + PIECE_MAX); i++)
 		{
 			const SubjectQuestion *question = &questions[i];
 
 			add_key(&asking, question->subject, i, question->from, question->to);
-			add_ranges(&asking, question->subject, look_back(log, question->from), question->to);
+			add_ranges(&asking, question->subject, question->from, question->to, true);
 		}
 		answer(&asking, &source->counts->subject_rows, sink, arg);
 		memory_delete(asking.memory);
@@ -651,10 +458,10 @@ sql_source_visits_at_venues(SqlSource *source, const VenueQuestion *questions, i
 
 		SPI_connect();
 		begin_asking(&asking, source);
-		asking.key_column = &log->venue_column;
-		asking.other_column = &log->subject_column;
-		asking.key = &log->venue;
-		asking.other = &log->subject;
+		asking.question.key_column = &log->venue_column;
+		asking.question.other_column = &log->subject_column;
+		asking.question.key = &log->venue;
+		asking.question.other = &log->subject;
 
 		/* the questions about one venue stay together */
 		for (; i < n && (i < begin + PIECE_MAX || questions[i].tag == questions[i - 1].tag); i++)
@@ -663,9 +470,7 @@ sql_source_visits_at_venues(SqlSource *source, const VenueQuestion *questions, i
 
 			if (i == begin || question->tag != questions[i - 1].tag)
 				add_key(&asking, question->venue, question->tag, PG_INT64_MIN, PG_INT64_MAX);
-			add_ranges(&asking, question->venue,
-					   question->under_way ? look_back(log, question->from) : question->from,
-					   question->to);
+			add_ranges(&asking, question->venue, question->from, question->to, question->under_way);
 		}
 		answer(&asking, &source->counts->venue_rows, sink, arg);
 		memory_delete(asking.memory);

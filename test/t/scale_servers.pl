@@ -115,11 +115,30 @@ for my $node (@others)
 	cmp_ok($asked, '>', 0, $node->name . ' is asked');
 }
 
+# Long lists, as of all whom many cases met, go in pieces, of which there are not many.
+my $many = q{(SELECT count(*) || ' ' || md5(string_agg(e::text, '|' ORDER BY e::text))
+	FROM anshim.exposures('%s', (SELECT array_agg(DISTINCT subject) FROM whole WHERE subject % 20 = 0), '[2021-01-01, 2021-01-05)', degrees => 2) AS e)};
+%since = map { $_->name => -s $_->logfile } @others;
+is( $here->safe_psql('postgres', 'SELECT ' . $many =~ s/%s/visit/r),
+	$here->safe_psql('postgres', 'SELECT ' . $many =~ s/%s/whole/r),
+	'many cases over three servers expose whom they expose in one table');
+for my $node (@others)
+{
+	my $asked = () = logged($node, $since{ $node->name }) =~ /DECLARE c\d+ CURSOR/g;
+
+	cmp_ok($asked, '>', 2 * 2, $node->name . ' is asked in pieces where the list is long');
+	cmp_ok($asked, '<=', 2 * 2 * 16, 'but not in many');
+}
+
 # (Of half of all subjects each server rather reads the whole of its small table.)
 %since = map { $_->name => -s $_->logfile } @others;
 $here->safe_psql('postgres', q{SELECT FROM anshim.exposures('visit', ARRAY[1]::bigint[], '[2021-01-01, 2021-01-05)')});
 for my $node (@others)
 {
+	my $asked = () = logged($node, $since{ $node->name }) =~ /DECLARE c\d+ CURSOR/g;
+
+	is($asked, 2, $node->name . ' is asked twice a level');
+
 	my @scans = logged($node, $since{ $node->name }) =~ /((?:Index Only Scan|Index Scan|Bitmap Index Scan|Seq Scan)[^\n]*)/g;
 
 	ok(@scans > 0 && !grep({ /Seq Scan/ } @scans), $node->name . ' searches its own indexes');
