@@ -25,7 +25,9 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "replication/syncrep.h"
@@ -325,6 +327,32 @@ require_head(const Chain *chain, Snapshot snapshot, const Head *head)
 }
 
 /*
+ * A note is text of this database, so its encoding must have the dash with
+ * which signature lines begin.
+ */
+static void
+require_dash(void)
+{
+	static const char dash[] = "\xE2\x80\x94";
+	int			encoding = GetDatabaseEncoding();
+	unsigned char converted[MAX_CONVERSION_GROWTH * sizeof(dash)];
+	Oid			proc;
+
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return;
+	proc = FindDefaultConversionProc(PG_UTF8, encoding);
+	if (OidIsValid(proc) &&
+		pg_do_encoding_conversion_buf(proc, PG_UTF8, encoding, (unsigned char *) dash, strlen(dash),
+									  converted, sizeof(converted), true) == strlen(dash))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+			 errmsg("checkpoints cannot be written in encoding \"%s\"", pg_encoding_to_char(encoding)),
+			 errdetail("Their signatures begin with an em dash (U+2014), which it does not have."),
+			 errhint("Keep the table in a database of encoding UTF8: links and seals stay valid when it is dumped and restored there.")));
+}
+
+/*
  * Sign the newest block; NULL if that is to be done only once, and has been.
  */
 static text *
@@ -342,6 +370,7 @@ sign_newest(Oid target, text *kid, bool once)
 	bool		recorded;
 
 	PreventCommandIfReadOnly("anshim.checkpoint()");
+	require_dash();
 	chain = chain_open(target, AccessShareLock);
 	log_lock(&chain->id);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
@@ -357,7 +386,10 @@ sign_newest(Oid target, text *kid, bool once)
 		require_head(chain, snapshot, &head);
 		check_continues(chain, snapshot, &block, &head);
 
-		/* raises an error where the encoding has no em dash: in time */
+		/*
+		 * raises an error where the encoding lacks a character of the origin:
+		 * in time
+		 */
 		utf8 = sign_block(&block, &note_key, key);
 		note = cstring_to_text(server_from_utf8(utf8, strlen(utf8)));
 
