@@ -198,6 +198,7 @@ trace_ask_neighbours(Trace *trace, const int32 *venues, Size n)
 	{
 		Venue	   *venue = trace_venue(trace, venues[i]);
 
+		CHECK_FOR_INTERRUPTS();
 		if (venue->asked)
 			continue;
 		venue->asked = true;
@@ -212,6 +213,7 @@ trace_ask_neighbours(Trace *trace, const int32 *venues, Size n)
 			int32		near = ident_table_add(trace->venues, found[i].other);
 			Venue	   *venue = trace_venue(trace, numbers[found[i].venue]);
 
+			CHECK_FOR_INTERRUPTS();
 			memory_reserve(trace->memory, trace->near, trace->nnear, trace->near_size, 1);
 			if (venue->nnear++ == 0)
 				venue->first_near = trace->nnear;

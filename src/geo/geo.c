@@ -23,6 +23,7 @@
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -170,7 +171,16 @@ proximity_neighbours(Proximity *proximity, const Ident *venues, int n,
 	Datum		values[2];
 	Answers		answers = {0};
 	Portal		portal;
+	int			guc_level;
 
+	/*
+	 * The planner takes the distances for dear, and would compile them anew
+	 * for each level: longer than they take, and without a look for
+	 * interrupts.
+	 */
+	guc_level = NewGUCNestLevel();
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
 	values[0] = venue_array(proximity, venues, n);
 	values[1] = Float8GetDatum(proximity->within);
@@ -185,6 +195,7 @@ proximity_neighbours(Proximity *proximity, const Ident *venues, int n,
 	}
 	SPI_cursor_close(portal);
 	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
 
 	if (answers.n > PG_INT32_MAX)
 		ereport(ERROR,
