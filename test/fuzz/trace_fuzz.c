@@ -10,7 +10,7 @@
  * complains and nothing is left allocated:
  *
  *	- who is reached, when, at which degree, by whom and where is what the
- *	  oracle says;
+ *	  oracle says, and if details are wanted how often and how long she met them;
  *	- the records of each who is reached are a path from a case, each hop of
  *	  which holds by itself;
  *	- questions are what a source may count on;
@@ -24,6 +24,7 @@
 
 #include "catalog/pg_type_d.h"
 
+#include "exposure/encounters.h"
 #include "exposure/minutes.h"
 #include "exposure/stats.h"
 #include "fuzz.h"
@@ -358,6 +359,7 @@ read_rules(FuzzBytes *bytes, int flags, OracleQuestion *question, TraceRules *ru
 		rules->need = 1;
 		question->accumulate = rules->window;
 	}
+	rules->details = !rules->backward && rules->window == 0;
 	question->min_overlap = Max(question->min_overlap, 1);
 }
 
@@ -537,6 +539,13 @@ check_trace(const Trace *trace)
 		MUST(subject->degree == answer->degree);
 		MUST(trace_subject(trace, record->via)->ident.hi == answer->via);
 		MUST(trace_venue(trace, record->venue)->ident.hi == answer->venue);
+		if (input.rules.details)
+		{
+			Tally		tally = encounters_of(trace, i);
+
+			MUST(tally.encounters == answer->encounters);
+			MUST(tally.together == answer->together);
+		}
 		check_path(trace, subject->record);
 	}
 	MUST(nanswers == 0);

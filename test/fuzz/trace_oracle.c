@@ -41,6 +41,7 @@ typedef struct Meeting
 	Stretch		overlap;
 	Moment		time;			/* that counts: it begins, or backwards ends,
 								 * then */
+	Moment		together;		/* without the air behind the piece */
 } Meeting;
 
 typedef struct Spell
@@ -175,7 +176,10 @@ cut(const OracleQuestion *question, Stretch stay, Stretch spell)
 	return piece;
 }
 
-/* The pieces of this level; those of a lower one are kept as they are. */
+/*
+ * The pieces of this level; where minutes add up, those of a lower one are kept
+ * as they are.
+ */
 static void
 add_pieces(Oracle *oracle, int level)
 {
@@ -187,11 +191,11 @@ add_pieces(Oracle *oracle, int level)
 			const OracleVisit *visit = &question->visits[j];
 			OraclePiece new = {visit->subject, visit->venue,
 			cut(question, visit->stay, oracle->spells[i].spell), level};
-			bool		known = false;
+			bool		known = false;	/* from a lower level */
 
 			if (visit->subject != oracle->spells[i].subject || is_empty(new.part))
 				continue;
-			for (int k = 0; k < oracle->npieces && !known; k++)
+			for (int k = 0; k < oracle->npieces && question->accumulate > 0 && !known; k++)
 			{
 				const OraclePiece *old = &oracle->pieces[k];
 
@@ -217,6 +221,8 @@ meet(const OracleQuestion *question, const OraclePiece *piece, const OracleVisit
 	meeting->infector = piece->subject;
 	meeting->venue = visit->venue;
 	meeting->level = piece->level;
+	meeting->together = Max(Min(visit->stay.to, piece->part.to) -
+							Max(visit->stay.from, piece->part.from), 0);
 	if (!question->backward)
 	{
 		meeting->overlap = both(visit->stay, air(question, piece->part));
@@ -309,6 +315,24 @@ is_better(const OracleQuestion *question, const Meeting *a, const Meeting *b)
 	return a->venue < b->venue;
 }
 
+/* Count the encounters of one who is reached for the first time. */
+static void
+count_encounters(const Oracle *oracle, int subject)
+{
+	OracleAnswer *answer = &oracle->answers[subject];
+
+	for (int i = 0; i < oracle->nmeetings; i++)
+	{
+		const Meeting *meeting = &oracle->meetings[i];
+
+		if (meeting->infected != subject || !in_time(oracle->question, meeting->time) ||
+			!suffices(oracle->question, meeting))
+			continue;
+		answer->encounters++;
+		answer->together += meeting->together;
+	}
+}
+
 /* One level; false if nobody was reached, or reached earlier. */
 static bool
 take_level(Oracle *oracle, int level)
@@ -348,7 +372,10 @@ take_level(Oracle *oracle, int level)
 			continue;
 		improved = true;
 		if (!answer->reached)
+		{
 			answer->degree = level;
+			count_encounters(oracle, i);
+		}
 		answer->reached = true;
 		answer->time = best[i]->time;
 		answer->via = best[i]->infector;

@@ -67,6 +67,8 @@ typedef struct OracleAnswer
 	Moment		time;
 	int			via;
 	int			venue;
+	int			encounters;		/* of the level that reached her first */
+	Moment		together;
 } OracleAnswer;
 
 extern void oracle_trace(const OracleQuestion *question, OracleAnswer answers[SUBJECTS]);

@@ -4,4 +4,4 @@
 
 set -euo pipefail
 
-FUZZ_DIR=${TEST_TMP:-$(mktemp -d)} FUZZ_RUNS=${FUZZ_RUNS:-30000} bash test/fuzz/fuzz.sh
+FUZZ_DIR=${TEST_TMP:-$(mktemp -d)} FUZZ_RUNS=${FUZZ_RUNS:-20000} bash test/fuzz/fuzz.sh
