@@ -315,6 +315,33 @@ SELECT told(ARRAY['anshim.exposures(''crowd'', ARRAY[1], ''[2021-01-01, 2021-01-
 DROP TABLE crowd;
 
 \echo
+\echo '--- Those that trace through the others'
+SELECT told(ARRAY[
+	$$anshim.explain_exposures(NULL, ARRAY[1], '(,)')$$,
+	$$anshim.exposures_by('cdc-2020', NULL, ARRAY[1], ARRAY[date '2021-01-03'])$$,
+	$$anshim.explain_exposures('visit', NULL::int[], '(,)')$$,
+	$$anshim.explain_exposures('visit', ARRAY[NULL::int], '(,)')$$,
+	$$anshim.explain_exposures('visit', ARRAY[1], NULL)$$,
+	$$anshim.explain_exposures('visit', ARRAY[1], 'empty')$$,
+	$$anshim.explain_exposures('visit', ARRAY[1], '(,)', degrees => 0)$$,
+	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY[1], ARRAY[date '2021-01-03'], degrees => 0)$$,
+	$$anshim.explain_exposures('visit', ARRAY[1], '(,)', degrees => NULL)$$,
+	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY[1], ARRAY[date '2021-01-03'], degrees => NULL)$$,
+	$$anshim.explain_exposures('visit', ARRAY[1], '(,)', linger => '1 month')$$,
+	$$anshim.explain_exposures('visit', ARRAY[1], '(,)', latent => '-1 h')$$,
+	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY[1], ARRAY[date '2021-01-03'], latent => '-1 h')$$,
+	$$anshim.explain_exposures('visit', ARRAY['a'], '(,)')$$,
+	$$anshim.exposures_by(NULL, 'visit', ARRAY[1], ARRAY[date '2021-01-03'])$$,
+	$$anshim.exposures_by('nobody', 'visit', ARRAY[1], ARRAY[date '2021-01-03'])$$,
+	$$anshim.exposures_by('cdc-2020', 'visit', NULL::int[], ARRAY[date '2021-01-03'])$$,
+	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY[1], NULL)$$,
+	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY[1, 2], ARRAY[date '2021-01-03'])$$]);
+\echo '    an onset that is not known: infectious all of the time; and a case who is not in the log'
+SELECT told(ARRAY[
+	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY[1], ARRAY[NULL::date])$$,
+	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY[4711], ARRAY[date '2021-01-03'])$$]);
+
+\echo
 \echo '--- Nothing has changed, and nothing is left behind.'
 SELECT state() = :'before';
 SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'anshim%';
