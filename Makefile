@@ -22,7 +22,7 @@ PG_CONFIG ?= pg_config
 build_targets = all install uninstall clean distclean maintainer-clean \
 	installdirs install-strip
 
-.PHONY: $(build_targets) demo check check-oracle check-matrix bench bench-country bench-scale valgrind deb docs fuzz indent indent-check typedefs
+.PHONY: $(build_targets) demo check check-oracle check-matrix bench bench-country bench-rules bench-scale valgrind deb docs fuzz indent indent-check typedefs
 
 all:
 
@@ -39,7 +39,7 @@ $(build_targets):
 demo check check-matrix bench valgrind deb indent:
 	@$(here)scripts/$@.sh
 
-bench-country bench-scale:
+bench-country bench-rules bench-scale:
 	@WHAT=$(@:bench-%=%) $(here)scripts/bench.sh
 
 check-oracle:

@@ -169,7 +169,7 @@ CREATE FUNCTION rival.figure(x double precision) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$ SELECT CASE WHEN x > 0 THEN round(x::numeric, greatest(0, 2 - floor(log(x))::integer))::text ELSE x::text END $$;
 
--- What was measured.  contender: anshim, btree, gist, limit
+-- What was measured.  contender: anshim, btree, gist, limit; those of rules.sql
 CREATE TABLE rival.run (
 	contender text, visits regclass, index_case bigint, degrees integer,
 	milliseconds double precision, prepared boolean DEFAULT true);
@@ -186,7 +186,7 @@ CREATE PROCEDURE rival.measure(contender text, visits regclass, index_case bigin
 LANGUAGE plpgsql
 AS $procedure$
 DECLARE
-	watch text := CASE WHEN contender = 'anshim' THEN 'anshim'
+	watch text := CASE WHEN contender NOT IN ('btree', 'gist') THEN contender
 		WHEN degrees = 1 THEN 'first_by_' || contender ELSE 'by_' || contender END;
 	result text;
 	prepared boolean;
