@@ -12,6 +12,15 @@
 --| days count as 24 hours. Visits, pieces of visits and infectious times are
 --| half-open, and counted in microseconds.
 --|
+--| What is exposed to what, exactly, is defined in [exposure.md](exposure.md),
+--| with an oracle in plain SQL to match. In short, a visit of somebody else is
+--| exposed to a *piece*, a visit cut to its subject's infectious time, if the two
+--| share at least `min_overlap` of the piece's air; this lasts as long as the
+--| piece, and then for `linger`, but no longer than `linger_ratio` times the
+--| piece's length, if that is given. With `accumulate` = W, the union of somebody's
+--| time in the air of all others counts instead: she is exposed at the least
+--| moment t of it such that [t, t + W) holds at least `min_overlap` of it.
+--|
 --| Rights: whoever calls needs SELECT on the log, or on its four columns, and
 --| must not be subject to row-level security there; see `anshim.track_visits`.
 --| What is read is what the statement's snapshot shows.
