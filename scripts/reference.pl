@@ -217,10 +217,10 @@ sub object_text
 	return view_text($statement, $prose, $comment, $revoked) if $statement =~ /^CREATE VIEW/;
 	foreach my $kind (
 		qr/TYPE (\S+) (?=[(A])/, qr/CAST (\([^)]*\))/, qr/AGGREGATE ([^(]+\([^)]*\))/,
-		qr/OPERATOR CLASS (\S+)/, qr/EVENT TRIGGER (\S+)/, qr/TRIGGER (\S+)/, qr/DOMAIN (\S+)/, qr/SEQUENCE (\S+)/)
+		qr/OPERATOR CLASS (\S+)(?=.*\bUSING (?<method>\w+))/s, qr/EVENT TRIGGER (\S+)/, qr/TRIGGER (\S+)/, qr/DOMAIN (\S+)/, qr/SEQUENCE (\S+)/)
 	{
 		next unless $statement =~ /^CREATE (?:CONSTRAINT )?$kind/;
-		return other_text($statement, plain($1), $comment);
+		return other_text($statement, plain($1) . (defined $+{method} ? " USING $+{method}" : ''), $comment);
 	}
 	return operator_text($statement, $comment) if $statement =~ /^CREATE OPERATOR anshim\./;
 	return '';
@@ -275,9 +275,10 @@ sub columns_text
 	my @missing = grep { my $column = $_->[0]; $prose !~ /^- `\Q$column\E`/m } @columns;
 
 	return '' unless @missing;
+	my $typed = grep { $_->[1] ne '' } @columns;
 	return join('',
-		"\n  | column | type | |\n  | --- | --- | --- |\n",
-		map { sprintf("  | `%s` | %s | %s |\n", $_->[0], $_->[1] eq '' ? '' : "`$_->[1]`",
+		$typed ? "\n  | column | type | |\n  | --- | --- | --- |\n" : "\n  | column | |\n  | --- | --- |\n",
+		map { sprintf("  | `%s` |%s %s |\n", $_->[0], $typed ? " `$_->[1]` |" : '',
 				$comment->{"COLUMN $name.$_->[0]"} // die "no comment on $name.$_->[0]\n") } @columns);
 }
 
@@ -489,11 +490,15 @@ sub manual
 
 	my $contents = '';
 	my $fenced = 0;
+	my %times;
 	foreach my $line (split(/\n/, $body))
 	{
 		$fenced = !$fenced if $line =~ /^\s*```/;
 		next if $fenced || $line !~ /^(##|###) (.*)/;
-		$contents .= sprintf("%s- [%s](#%s)\n", $1 eq '##' ? '' : '  ', $2, anchor($2));
+		# A heading that comes again has a number behind its anchor.
+		my ($indent, $heading, $anchor) = ($1 eq '##' ? '' : '  ', $2, anchor($2));
+		my $again = $times{$anchor}++;
+		$contents .= sprintf("%s- [%s](#%s%s)\n", $indent, $heading, $anchor, $again ? "-$again" : '');
 	}
 	return "# Reference\n\n"
 		. "<!-- Made by `make docs` from the `--|` lines and statements of sql/ and the settings in src/. Do not edit. -->\n\n"

@@ -166,7 +166,7 @@ COMMENT ON FUNCTION anshim.refuse_change() IS 'refuses to change or remove rows;
 --| changed while event triggers were off needs that. What it finds is recorded as an event.
 CREATE FUNCTION anshim.chain(target regclass, origin text DEFAULT NULL) RETURNS void
 AS 'MODULE_PATHNAME', 'anshim_chain' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION anshim.chain(regclass, text) IS 'chain a table, or bring up to date what chains it';
+COMMENT ON FUNCTION anshim.chain(regclass, text) IS 'chains a table, or brings up to date what chains it';
 
 --| ## anshim.unchain
 --|
@@ -174,7 +174,7 @@ COMMENT ON FUNCTION anshim.chain(regclass, text) IS 'chain a table, or bring up 
 --| this event included. Only the table's owner may do it, and only if somebody has granted her the function: PUBLIC may not execute it.
 CREATE FUNCTION anshim.unchain(target regclass) RETURNS void
 AS 'MODULE_PATHNAME', 'anshim_unchain' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION anshim.unchain(regclass) IS 'end the chain of a table';
+COMMENT ON FUNCTION anshim.unchain(regclass) IS 'ends the chain of a table';
 REVOKE ALL ON FUNCTION anshim.unchain(regclass) FROM PUBLIC;
 
 --| ## What happens to a chained table
@@ -184,15 +184,15 @@ REVOKE ALL ON FUNCTION anshim.unchain(regclass) FROM PUBLIC;
 --| type, and labels of enum types that they have cannot be renamed. Triggers that somebody switches off or drops are noted.
 CREATE FUNCTION anshim.chain_follow() RETURNS event_trigger
 AS 'MODULE_PATHNAME', 'anshim_chain_follow' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION anshim.chain_follow() IS 'follow changes of chained tables';
+COMMENT ON FUNCTION anshim.chain_follow() IS 'follows changes of chained tables';
 
 CREATE FUNCTION anshim.chain_forget() RETURNS event_trigger
 AS 'MODULE_PATHNAME', 'anshim_chain_forget' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION anshim.chain_forget() IS 'note what was dropped of chained tables';
+COMMENT ON FUNCTION anshim.chain_forget() IS 'notes what was dropped of chained tables';
 
 CREATE FUNCTION anshim.chain_refuse_rewrite() RETURNS event_trigger
 AS 'MODULE_PATHNAME', 'anshim_chain_refuse_rewrite' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION anshim.chain_refuse_rewrite() IS 'refuse to change the values that links cover';
+COMMENT ON FUNCTION anshim.chain_refuse_rewrite() IS 'refuses to change the values that links cover';
 
 CREATE EVENT TRIGGER anshim_chain_follow ON ddl_command_end
 WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE', 'ALTER INDEX', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW',

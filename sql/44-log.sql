@@ -5,7 +5,7 @@
 --| [checkpoint](#checkpoints) that was mailed or printed, can have it proved that a row was there (`anshim.inclusion_proof`), and that a
 --| later log is a continuation of the earlier one (`anshim.consistency_proof`).
 --|
---| These tables are readable by everybody, and nobody writes to them but the functions of anshim. docs/formats.md says what is in them byte by byte.
+--| These tables are readable by everybody, and nobody writes to them but the functions of anshim. [formats.md](formats.md) says what is in them byte by byte.
 
 --| ## anshim.block
 --|

@@ -26,5 +26,5 @@ RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'anshim_expire';
-COMMENT ON FUNCTION anshim.expire(regclass, timestamptz) IS 'remove rows that were sealed before a time; the chain stays verifiable';
+COMMENT ON FUNCTION anshim.expire(regclass, timestamptz) IS 'removes rows that were sealed before a time; the chain stays verifiable';
 REVOKE ALL ON FUNCTION anshim.expire(regclass, timestamptz) FROM PUBLIC;

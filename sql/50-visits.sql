@@ -97,7 +97,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'anshim_track_visits';
 COMMENT ON FUNCTION anshim.track_visits(regclass, name, name, name, name, interval, interval)
-IS 'make a visit log of a table, or change its parameters';
+IS 'makes a visit log of a table, or changes its parameters';
 
 --| ## anshim.untrack_visits
 --|
@@ -108,7 +108,7 @@ RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'anshim_untrack_visits';
-COMMENT ON FUNCTION anshim.untrack_visits(regclass) IS 'forget a visit log; its table stays as it is';
+COMMENT ON FUNCTION anshim.untrack_visits(regclass) IS 'forgets a visit log; its table stays as it is';
 
 --| ## anshim.create_visit_log
 --|
@@ -132,7 +132,7 @@ RETURNS regclass
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 AS 'MODULE_PATHNAME', 'anshim_create_visit_log';
 COMMENT ON FUNCTION anshim.create_visit_log(text, daterange, text, interval, interval, boolean)
-IS 'make a table for visits, partitioned by day on request, track it and chain it';
+IS 'makes a table for visits, partitioned by day on request, tracks it and chains it';
 
 --| ## anshim.add_days
 --|
@@ -144,7 +144,7 @@ RETURNS integer
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 AS 'MODULE_PATHNAME', 'anshim_add_days';
 COMMENT ON FUNCTION anshim.add_days(regclass, daterange, text)
-IS 'add a partition a day to a visit log that is partitioned by time of entry';
+IS 'adds a partition a day to a visit log that is partitioned by time of entry';
 
 --| ## Dropped and renamed tables
 --|
@@ -154,13 +154,13 @@ CREATE FUNCTION anshim.forget_dropped()
 RETURNS event_trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'anshim_forget_dropped';
-COMMENT ON FUNCTION anshim.forget_dropped() IS 'remove rows of dropped tables from anshim.visit_log';
+COMMENT ON FUNCTION anshim.forget_dropped() IS 'removes rows of dropped tables from anshim.visit_log';
 
 CREATE FUNCTION anshim.follow_renamed()
 RETURNS event_trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'anshim_follow_renamed';
-COMMENT ON FUNCTION anshim.follow_renamed() IS 'rename in anshim.visit_log what was renamed';
+COMMENT ON FUNCTION anshim.follow_renamed() IS 'renames in anshim.visit_log what was renamed';
 
 CREATE EVENT TRIGGER anshim_forget_dropped ON sql_drop
 EXECUTE FUNCTION anshim.forget_dropped();

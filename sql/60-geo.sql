@@ -53,4 +53,4 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'anshim_track_venues';
 COMMENT ON FUNCTION anshim.track_venues(regclass, regclass, name, name, name, name, name)
-IS 'record where the venues of a visit log lie, and how long visits there last that nobody checks out';
+IS 'records where the venues of a visit log lie, and how long visits there last that nobody checks out';

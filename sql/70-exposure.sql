@@ -74,7 +74,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_contacts'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
 COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, tstzrange, double precision, interval, interval, double precision, interval, boolean)
-IS 'Every encounter with one case, in a log whose subjects and venues share a type.';
+IS 'every encounter with one case, in a log whose subjects and venues share a type';
 
 CREATE FUNCTION anshim.contacts(
 	visits regclass, case_subject anyelement, venue_type anycompatible, during tstzrange,
@@ -91,7 +91,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_contacts'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
 COMMENT ON FUNCTION anshim.contacts(regclass, anyelement, anycompatible, tstzrange, double precision, interval, interval, double precision, interval, boolean)
-IS 'Every encounter with one case, in a log whose venues are of venue_type''s type.';
+IS 'every encounter with one case, in a log whose venues are of venue_type''s type';
 
 --| ## anshim.exposures
 --| Who was exposed to the cases, directly or through others, to the N-th
@@ -133,7 +133,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
 COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
-IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type.';
+IS 'who was exposed to the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type';
 
 CREATE FUNCTION anshim.exposures(
 	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
@@ -154,7 +154,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
 COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
-IS 'Who was exposed to the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
+IS 'who was exposed to the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type';
 
 --| ### Whom to tell first
 --|
@@ -203,7 +203,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_exposures_details'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
 COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anshim.during, boolean, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
-IS 'Who was exposed to the cases, and how often and how long they met, in a log whose subjects and venues share a type.';
+IS 'who was exposed to the cases, and how often and how long they met, in a log whose subjects and venues share a type';
 
 CREATE FUNCTION anshim.exposures(
 	visits regclass, cases anyarray, venue_type anycompatible, during anshim.during,
@@ -226,7 +226,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_exposures_details'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
 COMMENT ON FUNCTION anshim.exposures(regclass, anyarray, anycompatible, anshim.during, boolean, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
-IS 'Who was exposed to the cases, and how often and how long they met, in a log whose venues are of venue_type''s type.';
+IS 'who was exposed to the cases, and how often and how long they met, in a log whose venues are of venue_type''s type';
 
 --| ## anshim.exposure_paths
 --| How each subject that `anshim.exposures` returns was reached: one chain of
@@ -253,7 +253,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_exposure_paths'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
 COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
-IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log whose subjects and venues share a type.';
+IS 'one chain of hops from a case to everyone exposed, a row a hop, in a log whose subjects and venues share a type';
 
 CREATE FUNCTION anshim.exposure_paths(
 	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
@@ -274,7 +274,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_exposure_paths'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
 COMMENT ON FUNCTION anshim.exposure_paths(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
-IS 'One chain of hops from a case to everyone exposed, a row a hop, in a log whose venues are of venue_type''s type.';
+IS 'one chain of hops from a case to everyone exposed, a row a hop, in a log whose venues are of venue_type''s type';
 
 --| ## anshim.sources
 --| Who could have infected these cases: `anshim.exposures` run backwards in
@@ -303,7 +303,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_sources'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
 COMMENT ON FUNCTION anshim.sources(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
-IS 'Who could have infected the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type.';
+IS 'who could have infected the cases over at most so many time-respecting hops, in a log whose subjects and venues share a type';
 
 CREATE FUNCTION anshim.sources(
 	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
@@ -324,7 +324,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_sources'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000;
 COMMENT ON FUNCTION anshim.sources(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
-IS 'Who could have infected the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type.';
+IS 'who could have infected the cases over at most so many time-respecting hops, in a log whose venues are of venue_type''s type';
 
 --| ## anshim.hotspots
 --| Where cases' air met: at each venue the longest stretches of time that
@@ -345,7 +345,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_hotspots'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
 COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, tstzrange, integer, interval, tstzrange[], double precision, boolean)
-IS 'Where and when several cases'' air met, in a log whose subjects and venues share a type.';
+IS 'where and when several cases'' air met, in a log whose subjects and venues share a type';
 
 CREATE FUNCTION anshim.hotspots(
 	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
@@ -360,7 +360,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_hotspots'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 100;
 COMMENT ON FUNCTION anshim.hotspots(regclass, anyarray, anycompatible, tstzrange, integer, interval, tstzrange[], double precision, boolean)
-IS 'Where and when several cases'' air met, in a log whose venues are of venue_type''s type.';
+IS 'where and when several cases'' air met, in a log whose venues are of venue_type''s type';
 
 --| ## anshim.last_trace
 --| What the session's last `exposures`, `exposure_paths` or `sources` read and
@@ -377,4 +377,4 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_last_trace'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 5;
 COMMENT ON FUNCTION anshim.last_trace()
-IS 'What the session''s last trace read and found, level by level.';
+IS 'what the session''s last trace read and found, level by level';

@@ -7,7 +7,7 @@
 CREATE FUNCTION anshim.visit_source(visits regclass) RETURNS text
 AS 'MODULE_PATHNAME', 'anshim_visit_source'
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
-COMMENT ON FUNCTION anshim.visit_source(regclass) IS 'How a visit log is read, and why so.';
+COMMENT ON FUNCTION anshim.visit_source(regclass) IS 'how a visit log is read, and why so';
 
 --| ## anshim.explain_exposures
 --| Runs the trace that `anshim.exposures` with the same arguments would run, and tells how it was read instead of what it
@@ -38,7 +38,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_explain_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 5;
 COMMENT ON FUNCTION anshim.explain_exposures(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
-IS 'How a trace reads its log, level by level, in a log whose subjects and venues share a type.';
+IS 'how a trace reads its log, level by level, in a log whose subjects and venues share a type';
 
 CREATE FUNCTION anshim.explain_exposures(
 	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
@@ -59,4 +59,4 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'anshim_explain_exposures'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 5;
 COMMENT ON FUNCTION anshim.explain_exposures(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, boolean)
-IS 'How a trace reads its log, level by level, in a log whose venues are of venue_type''s type.';
+IS 'how a trace reads its log, level by level, in a log whose venues are of venue_type''s type';

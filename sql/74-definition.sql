@@ -198,7 +198,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION anshim.exposures_by(text, regclass, anyarray, date[], integer, tstzrange, double precision, interval, interval, timestamptz, boolean)
-IS 'Who was exposed to the cases by an agency''s definition, in a log whose subjects and venues share a type.';
+IS 'who was exposed to the cases by an agency''s definition, in a log whose subjects and venues share a type';
 
 CREATE FUNCTION anshim.exposures_by(
 	definition text, visits regclass, cases anyarray, venue_type anycompatible, onsets date[],
@@ -228,7 +228,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION anshim.exposures_by(text, regclass, anyarray, anycompatible, date[], integer, tstzrange, double precision, interval, interval, timestamptz, boolean)
-IS 'Who was exposed to the cases by an agency''s definition, in a log whose venues are of venue_type''s type.';
+IS 'who was exposed to the cases by an agency''s definition, in a log whose venues are of venue_type''s type';
 
 --| With `details`, the result has two more columns, as that of `anshim.exposures`: whom to tell first. It has no default, and stands behind `onsets`
 --| or is given by name. Definitions whose minutes add up give them at degree 1 only.
@@ -271,7 +271,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION anshim.exposures_by(text, regclass, anyarray, anshim.onsets, boolean, integer, tstzrange, double precision, interval, interval, timestamptz, boolean)
-IS 'Who was exposed to the cases by an agency''s definition, and how often and how long they met, in a log whose subjects and venues share a type.';
+IS 'who was exposed to the cases by an agency''s definition, and how often and how long they met, in a log whose subjects and venues share a type';
 
 CREATE FUNCTION anshim.exposures_by(
 	definition text, visits regclass, cases anyarray, venue_type anycompatible, onsets anshim.onsets,
@@ -303,4 +303,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION anshim.exposures_by(text, regclass, anyarray, anycompatible, anshim.onsets, boolean, integer, tstzrange, double precision, interval, interval, timestamptz, boolean)
-IS 'Who was exposed to the cases by an agency''s definition, and how often and how long they met, in a log whose venues are of venue_type''s type.';
+IS 'who was exposed to the cases by an agency''s definition, and how often and how long they met, in a log whose venues are of venue_type''s type';

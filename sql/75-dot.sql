@@ -21,7 +21,7 @@ RETURN pg_catalog.regexp_replace(
 		'&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), E'\\', E'\\\\'),
 	'[\x01-\x1f\x7f]', '?', 'g');
 COMMENT ON FUNCTION anshim.dot_escape(text)
-IS 'A text, made safe for the HTML-like labels of Graphviz.';
+IS 'a text, made safe for the HTML-like labels of Graphviz';
 
 --| ## anshim.hops_dot
 --| Draws hops: the arrays hold one hop a position, as the columns of
@@ -193,7 +193,7 @@ $dot$,
 FROM legend AS l;
 END;
 COMMENT ON FUNCTION anshim.hops_dot(integer[], text[], text[], text[], timestamptz[], text[], text)
-IS 'Draws hops, one a position of the arrays, in the DOT language of Graphviz.';
+IS 'draws hops, one a position of the arrays, in the DOT language of Graphviz';
 
 --| ## anshim.exposure_dot
 --| Draws what `anshim.exposure_paths` returns for the same arguments, as
@@ -223,7 +223,7 @@ SELECT anshim.hops_dot(array_agg(p.step), array_agg(p.infector::text), array_agg
 FROM anshim.exposure_paths($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS p
 $$;
 COMMENT ON FUNCTION anshim.exposure_dot(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, text)
-IS 'Draws who was exposed by whom, where and when, in the DOT language of Graphviz; for a log whose subjects and venues share a type.';
+IS 'draws who was exposed by whom, where and when, in the DOT language of Graphviz; for a log whose subjects and venues share a type';
 
 CREATE FUNCTION anshim.exposure_dot(
 	visits regclass, cases anyarray, venue_type anycompatible, during tstzrange,
@@ -249,4 +249,4 @@ SELECT anshim.hops_dot(array_agg(p.step), array_agg(p.infector::text), array_agg
 FROM anshim.exposure_paths($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS p
 $$;
 COMMENT ON FUNCTION anshim.exposure_dot(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, text)
-IS 'Draws who was exposed by whom, where and when, in the DOT language of Graphviz; for a log whose venues are of venue_type''s type.';
+IS 'draws who was exposed by whom, where and when, in the DOT language of Graphviz; for a log whose venues are of venue_type''s type';

@@ -59,7 +59,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION anshim.contacts_by(text, regclass, anyarray, date[], tstzrange, double precision, boolean)
-IS 'Whom each case met by an agency''s definition, a row for a case and a person.';
+IS 'whom each case met by an agency''s definition, a row for a case and a person';
 
 --| ## anshim.epicontacts_linelist
 --|
@@ -90,7 +90,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION anshim.epicontacts_linelist(text, regclass, anyarray, date[], integer, tstzrange, double precision, interval, interval)
-IS 'epicontacts'' line list of a trace by an agency''s definition.';
+IS 'epicontacts'' line list of a trace by an agency''s definition';
 
 --| ## anshim.epicontacts_contacts
 --|
@@ -128,7 +128,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION anshim.epicontacts_contacts(text, regclass, anyarray, date[], integer, tstzrange, double precision, interval, interval)
-IS 'epicontacts'' contacts of a trace by an agency''s definition.';
+IS 'epicontacts'' contacts of a trace by an agency''s definition';
 
 --| ## anshim.people_of
 --|
@@ -209,7 +209,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION anshim.contact_people(text, regclass, anyarray, date[], regclass, tstzrange, double precision)
-IS 'Whom each case met, cases aside, with what is known of them.';
+IS 'whom each case met, cases aside, with what is known of them';
 
 --| ## anshim.sormas_contacts
 --|
@@ -272,7 +272,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION anshim.sormas_contacts(text, regclass, anyarray, date[], regclass, text, text, text, text, date, tstzrange, double precision)
-IS 'A file of contacts for SORMAS, by an agency''s definition.';
+IS 'a file of contacts for SORMAS, by an agency''s definition';
 
 --| ## anshim.godata_contacts
 --|
@@ -313,4 +313,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION anshim.godata_contacts(text, regclass, anyarray, date[], regclass, date, tstzrange, double precision)
-IS 'A file of contacts for Go.Data, by an agency''s definition.';
+IS 'a file of contacts for Go.Data, by an agency''s definition';

@@ -62,7 +62,7 @@ BEGIN
 	RETURN found;
 END
 $$;
-COMMENT ON FUNCTION anshim.check_chain(regclass, text) IS 'verify a chain, and note the result';
+COMMENT ON FUNCTION anshim.check_chain(regclass, text) IS 'verifies a chain, and notes the result';
 REVOKE ALL ON FUNCTION anshim.check_chain(regclass, text) FROM PUBLIC;
 
 --| ## anshim.keep_for
@@ -71,7 +71,7 @@ REVOKE ALL ON FUNCTION anshim.check_chain(regclass, text) FROM PUBLIC;
 --| that back. Only the table's owner may. `anshim.expire_due()` does what was asked for.
 CREATE FUNCTION anshim.keep_for(target regclass, keep_for interval) RETURNS void
 AS 'MODULE_PATHNAME', 'anshim_keep_for' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION anshim.keep_for(regclass, interval) IS 'ask that rows of a chained table are kept for so long';
+COMMENT ON FUNCTION anshim.keep_for(regclass, interval) IS 'asks that rows of a chained table are kept for so long';
 
 CREATE FUNCTION anshim.set_retention(chain uuid, keep_for interval, asked_by text) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE COST 1000
@@ -99,7 +99,7 @@ BEGIN
 	WHERE c.target IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION anshim.expire_due() IS 'remove the rows that are kept longer than was asked for';
+COMMENT ON FUNCTION anshim.expire_due() IS 'removes the rows that are kept longer than was asked for';
 
 --| ## anshim.strand_ends
 --|

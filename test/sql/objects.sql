@@ -30,6 +30,12 @@ JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
 WHERE col_description(c.oid, attnum) IS NULL
 ORDER BY object, attnum;
 
+-- Comments are as PostgreSQL's own: no sentences, in small letters but for names.
+SELECT object, description AS "comment that is a sentence"
+FROM member JOIN pg_description d ON d.classoid = classid AND d.objoid = objid
+WHERE description ~ '[.]$' OR description ~ '^[A-Z][a-z ]' AND description !~ '^Ed25519'
+ORDER BY object, objsubid;
+
 -- It lies in the extension's schema.
 SELECT object AS "elsewhere"
 FROM member, pg_identify_object(classid, objid, 0) o

@@ -1,3 +1,7 @@
+--| # Names of new tables
+--|
+--| Functions that make a table take its name as SQL does: with a schema, or without one for the first schema of the search_path, and in small
+--| letters but for what stands in double quotes.
 CREATE FUNCTION anshim.new_table_name(name pg_catalog.text) RETURNS pg_catalog.text
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
 AS $$
