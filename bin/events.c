@@ -192,8 +192,9 @@ play_layout(Events *events, Event *event)
 	return true;
 }
 
+/* From now on, in all layouts, columns or types of the one name have the other. */
 static bool
-play_column_renamed(Events *events, Event *event)
+play_renamed(Events *events, Event *event, bool columns)
 {
 	JsonCursor *cursor = &event->detail;
 	char	   *from = NULL;
@@ -221,16 +222,30 @@ play_column_renamed(Events *events, Event *event)
 
 		for (int j = 0; j < layout->ncolumns; j++)
 		{
-			if (strcmp(layout->columns[j].name, from) == 0)
+			char	  **name = columns ? &layout->columns[j].name : &layout->columns[j].type;
+
+			if (strcmp(*name, from) == 0)
 			{
-				pg_free(layout->columns[j].name);
-				layout->columns[j].name = pg_strdup(to);
+				pg_free(*name);
+				*name = pg_strdup(to);
 			}
 		}
 	}
 	pg_free(from);
 	pg_free(to);
 	return good;
+}
+
+static bool
+play_column_renamed(Events *events, Event *event)
+{
+	return play_renamed(events, event, true);
+}
+
+static bool
+play_type_renamed(Events *events, Event *event)
+{
+	return play_renamed(events, event, false);
 }
 
 static EventPartition *
@@ -320,7 +335,7 @@ play_attached(Events *events, Event *event)
 }
 
 static bool
-play_dropped(Events *events, Event *event)
+play_detached(Events *events, Event *event)
 {
 	return play_partition(events, event, false);
 }
@@ -474,7 +489,7 @@ play_expired(Events *events, Event *event)
 }
 
 static bool
-play_unchained(Events *events, Event *event)
+play_ended(Events *events, Event *event)
 {
 	events->ended = true;
 	return true;
@@ -488,13 +503,15 @@ static const struct
 	{"chained", play_chained},
 	{"layout added", play_layout},
 	{"column renamed", play_column_renamed},
+	{"type renamed", play_type_renamed},
 	{"table renamed", play_table_renamed},
 	{"partition attached", play_attached},
-	{"partition dropped", play_dropped},
+	{"partition dropped", play_detached},
 	{"guard disabled", play_guard_disabled},
 	{"guard enabled", play_guard_enabled},
 	{"expired", play_expired},
-	{"unchained", play_unchained},
+	{"unchained", play_ended},
+	{"dropped", play_ended},
 };
 
 void

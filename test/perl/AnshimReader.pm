@@ -231,13 +231,14 @@ sub play
 		die "no such number\n" if $detail->{layout} != @{ $self->{layouts} };
 		push @{ $self->{layouts} }, [ map { [ map { utf8::encode(my $name = $_); $name } @$_{qw(name type)} ] } @{ $detail->{columns} } ];
 	}
-	elsif ($kind eq 'column renamed')
+	elsif ($kind eq 'column renamed' || $kind eq 'type renamed')
 	{
 		my ($from, $to) = @$detail{qw(from to)};
+		my $part = $kind eq 'column renamed' ? 0 : 1;
 		utf8::encode($_) for $from, $to;
 		for my $column (map { @$_ } @{ $self->{layouts} }[ 1 .. $#{ $self->{layouts} } ])
 		{
-			$column->[0] = $to if $column->[0] eq $from;
+			$column->[$part] = $to if $column->[$part] eq $from;
 		}
 	}
 	elsif ($kind eq 'expired')

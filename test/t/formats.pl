@@ -30,7 +30,8 @@ sub sql { return $node->safe_psql('postgres', join(";\n", @_)) }
 #
 # A chain of three partitions, one of which has its columns in another order and
 # one that is gone; strands by prepared transactions; several blocks, more than
-# 256 leaves, layouts, a renamed column, an expiry, and rows that are not sealed
+# 256 leaves, layouts, renamed columns and types, an expiry, and rows that are not
+# sealed
 #
 sql(<<'SQL');
 CREATE EXTENSION anshim;
@@ -48,7 +49,11 @@ PREPARE TRANSACTION 'first';
 INSERT INTO visit SELECT g, 'Zoë ' || g, '2021-03-01 12:00'::timestamptz + g * interval '2 min', '' FROM generate_series(201, 900) g;
 COMMIT PREPARED 'first';
 SELECT anshim.seal('visit');
-ALTER TABLE visit ADD COLUMN n int DEFAULT 7, ADD COLUMN größe numeric(6, 2);
+CREATE TYPE laune AS ENUM ('froh');
+CREATE SCHEMA moods;
+ALTER TABLE visit ADD COLUMN n int DEFAULT 7, ADD COLUMN größe numeric(6, 2), ADD COLUMN laune laune DEFAULT 'froh';
+ALTER TYPE laune RENAME TO "Gemüt";
+ALTER TYPE "Gemüt" SET SCHEMA moods;
 ALTER TABLE visit RENAME COLUMN note TO "bemerkung ""é""";
 ALTER TABLE visit RENAME COLUMN at TO entered_at;
 CREATE TABLE visit_3 PARTITION OF visit FOR VALUES FROM ('2021-03-03') TO ('2021-03-04');
@@ -142,6 +147,7 @@ sub agrees
 	my $chain = AnshimReader->read($folder);
 
 	is_deeply([ $chain->findings ], [], "$name: nothing is found");
+	command_ok([ 'anshim_verify', '-q', "--files=$tmp/$name" ], "$name: nor by anshim_verify");
 	is_deeply([ AnshimReader->read("$tmp/$name/$id")->findings ], [], "$name: nor in the other chain");
 	is($chain->size, $sizes[-1], "$name: size");
 	is_deeply([ $chain->checkpoint($old, [ $vkey{log} ]) ], [], "$name: the old checkpoint");
