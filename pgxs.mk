@@ -122,6 +122,8 @@ OBJS = \
 	src/visits/log_source.o \
 	src/visits/log_stay.o \
 	src/visits/memory.o \
+	src/visits/part_keys.o \
+	src/visits/remote_list.o \
 	src/visits/servers.o \
 	src/visits/sql_source.o \
 	src/visits/sql_statement.o \
@@ -214,7 +216,7 @@ $(foreach obj,$(OBJS),$(eval $(obj:.o=.bc): $(obj)))
 src/anshim.o: $(srcdir)/anshim.control
 
 # PostgreSQL 15 declares tree walkers without their arguments.
-src/visits/servers.o: override CFLAGS += -Wno-strict-prototypes
+src/visits/part_keys.o src/visits/servers.o: override CFLAGS += -Wno-strict-prototypes
 $(shlib): $(srcdir)/pgxs.mk
 
 # The program is a client: PGXS builds either a library or a program, so these

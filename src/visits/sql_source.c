@@ -30,6 +30,8 @@
 
 #include "compat.h"
 #include "log_check.h"
+#include "part_keys.h"
+#include "remote_list.h"
 #include "servers.h"
 #include "sql_source.h"
 #include "sql_statement.h"
@@ -72,7 +74,9 @@ typedef struct Asking
 	AskedKey   *asked;			/* sorted by key, each once */
 	Size		nasked;
 	Size		asked_size;
-	RangeList  *lists;			/* beside source->parts */
+	PartKeys  **bounds;			/* source->subjects or source->venues */
+	bool	   *holds;			/* can the part hold the last of the keys? */
+	RangeList  *lists;			/* these two beside source->parts */
 	SqlRow	   *rows;
 	Size		nrows;
 	Size		rows_size;
@@ -86,6 +90,8 @@ struct SqlSource
 	VisitCounts *counts;		/* likewise */
 	int			nparts;
 	SqlPart    *parts;
+	PartKeys  **subjects;		/* beside parts: which they can hold */
+	PartKeys  **venues;
 };
 
 static int
@@ -109,23 +115,15 @@ compare_rows(const SqlRow *a, const SqlRow *b, const Asking *asking)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/*
- * Which form a part needs
- */
-
-static bool
-is_remote(Relation rel)
+static SqlForm
+form_of(Relation rel)
 {
-	switch (rel->rd_rel->relkind)
-	{
-		case RELKIND_FOREIGN_TABLE:
-		case RELKIND_VIEW:
-			return reads_foreign_table(rel);
-		case RELKIND_RELATION:
-			return log_is_distributed(rel);
-		default:
-			return false;
-	}
+	if (remote_list_allowed(rel))
+		return SQL_REMOTE_LIST;
+	if (reads_foreign_table(rel) ||
+		(rel->rd_rel->relkind == RELKIND_RELATION && log_is_distributed(rel)))
+		return SQL_CONDITIONS;
+	return SQL_JOIN;
 }
 
 SqlSource *
@@ -133,6 +131,7 @@ sql_source_create(Memory *memory, VisitSource *whole)
 {
 	SqlSource  *source = memory_alloc_zero(memory, 1, sizeof(SqlSource));
 	const VisitLog *log = whole->log;
+	MemoryContext old;
 
 	source->memory = memory;
 	source->log = log;
@@ -140,12 +139,73 @@ sql_source_create(Memory *memory, VisitSource *whole)
 	source->counts = &whole->counts;
 	source->nparts = log->nparts - log->nlocal;
 	source->parts = memory_alloc_zero(memory, source->nparts, sizeof(SqlPart));
+	source->subjects = memory_alloc_zero(memory, source->nparts, sizeof(PartKeys *));
+	source->venues = memory_alloc_zero(memory, source->nparts, sizeof(PartKeys *));
+	old = MemoryContextSwitchTo(memory->context);
 	for (int i = 0; i < source->nparts; i++)
 	{
-		source->parts[i].part = &log->parts[log->nlocal + i];
-		source->parts[i].remote = is_remote(source->parts[i].part->heap);
+		const LogPart *part = &log->parts[log->nlocal + i];
+
+		source->parts[i].part = part;
+		source->parts[i].form = form_of(part->heap);
+		source->subjects[i] = part_keys_create(part->heap, NameStr(log->subject_column));
+		source->venues[i] = part_keys_create(part->heap, NameStr(log->venue_column));
 	}
+	MemoryContextSwitchTo(old);
 	return source;
+}
+
+/*
+ * Ranges
+ */
+
+/*
+ * Would hardly a row more come if these two were one range?  Of what began before
+ * `young` only long stays come, if each range has its own row in a join.
+ * Conditions need disjoint ranges.
+ */
+static bool
+is_near(SqlForm form, const SqlRange *last, const SqlRange *range)
+{
+	if (form == SQL_CONDITIONS)
+		return range->from <= last->to;
+	return range->young <= last->to && range->from >= last->from;
+}
+
+/* Add a range, united with those before that it is near to. */
+static void
+add_united(Asking *asking, int part, SqlRange range)
+{
+	RangeList  *list = &asking->lists[part];
+
+	while (list->n > 0)
+	{
+		const SqlRange *last = &list->ranges[list->n - 1];
+
+		if (ident_compare(asking->question.key, last->key, range.key) != 0 ||
+			!is_near(asking->source->parts[part].form, last, &range))
+			break;
+		range.from = Min(range.from, last->from);
+		range.to = Max(range.to, last->to);
+		range.asked = Min(range.asked, last->asked);
+		range.young = Min(range.young, last->young);
+		list->n--;
+	}
+	memory_reserve(asking->memory, list->ranges, list->n, list->capacity, 1);
+	list->ranges[list->n++] = range;
+}
+
+/* Ask this part by conditions from now on. */
+static void
+use_conditions(Asking *asking, int part)
+{
+	RangeList  *list = &asking->lists[part];
+	Size		n = list->n;
+
+	asking->source->parts[part].form = SQL_CONDITIONS;
+	list->n = 0;
+	for (Size i = 0; i < n; i++)
+		add_united(asking, part, list->ranges[i]);
 }
 
 /*
@@ -204,6 +264,61 @@ take_rows(Asking *asking, SPITupleTable *batch, uint64 n)
 	}
 }
 
+static void
+make_statement(const Asking *asking, SqlStatement *statement)
+{
+	memset(statement, 0, sizeof(SqlStatement));
+	for (int i = 0; i < asking->source->nparts; i++)
+		sql_statement_add(statement, &asking->question, &asking->source->parts[i], &asking->lists[i]);
+}
+
+static SPIPlanPtr
+prepare(const SqlStatement *statement)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(statement->sql.data, statement->nparams, statement->types,
+										  CURSOR_OPT_GENERIC_PLAN);
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+/* Have the plan's lists asked about as such; false if not all of them can be. */
+static bool
+apply_lists(SPIPlanPtr plan, int nlists)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	PlannedStmt *stmt = linitial_node(PlannedStmt, cached->stmt_list);
+	MemoryContext old = MemoryContextSwitchTo(cached->context);
+	bool		all;
+
+	remote_list_apply(stmt);
+	all = remote_list_count(stmt) == nlists;
+	MemoryContextSwitchTo(old);
+	ReleaseCachedPlan(cached, NULL);
+	return all;
+}
+
+/*
+ * Open a cursor on the statement.  What changes a server's definition meanwhile
+ * has PostgreSQL make the plan again, without our lists.
+ */
+static Portal
+open_statement(SPIPlanPtr plan, const SqlStatement *statement)
+{
+	for (;;)
+	{
+		Portal		portal;
+
+		if (statement->nlists > 0 && !apply_lists(plan, statement->nlists))
+			return NULL;
+		portal = SPI_cursor_open(NULL, plan, statement->values, NULL, true);
+		if (remote_list_count(portal->queryDesc->plannedstmt) == statement->nlists)
+			return portal;
+		SPI_cursor_close(portal);
+	}
+}
+
 /*
  * Ask all parts that have ranges, in one statement.
  */
@@ -211,22 +326,30 @@ static void
 ask(Asking *asking)
 {
 	SqlSource  *source = asking->source;
-	SqlStatement statement = {0};
+	SqlStatement statement;
 	SPIPlanPtr	plan;
 	Portal		portal;
 	ErrorContextCallback callback;
 
-	for (int i = 0; i < source->nparts; i++)
-		sql_statement_add(&statement, &asking->question, &source->parts[i], &asking->lists[i]);
+	make_statement(asking, &statement);
 	if (statement.nparams == 0)
 		return;
-
 	servers_begin(&callback);
-	plan = SPI_prepare_cursor(statement.sql.data, statement.nparams, statement.types,
-							  CURSOR_OPT_GENERIC_PLAN);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	portal = SPI_cursor_open(NULL, plan, statement.values, NULL, true);
+	plan = prepare(&statement);
+	portal = open_statement(plan, &statement);
+	if (portal == NULL)
+	{
+		/* some condition cannot be sent: those that can must do */
+		for (int i = 0; i < source->nparts; i++)
+		{
+			if (source->parts[i].form == SQL_REMOTE_LIST)
+				use_conditions(asking, i);
+		}
+		SPI_freeplan(plan);
+		make_statement(asking, &statement);
+		plan = prepare(&statement);
+		portal = open_statement(plan, &statement);
+	}
 	servers_name(portal);
 	source->counts->statements++;
 	do
@@ -276,6 +399,7 @@ begin_asking(Asking *asking, SqlSource *source)
 	asking->question.log = source->log;
 	asking->memory = memory_create("answers in SQL");
 	asking->memory->limit = source->memory->limit - source->memory->used;
+	asking->holds = memory_alloc_zero(asking->memory, source->nparts, sizeof(bool));
 	asking->lists = memory_alloc_zero(asking->memory, source->nparts, sizeof(RangeList));
 }
 
@@ -303,41 +427,35 @@ longest_open_stay(const SqlSource *source)
 }
 
 /*
- * Add what a part can hold of a range, united with the range before.  What is
- * asked for is what begins or is still under way at `asked`, or comes later.
+ * Add what the parts can hold of a range.  What is asked for begins in
+ * [from, to), or is under way at `from`.
  */
-static void
-add_range(Asking *asking, int part, Ident key, int64 asked, int64 from, int64 to)
-{
-	const LogPart *leaf = asking->source->parts[part].part;
-	RangeList  *list = &asking->lists[part];
-	SqlRange   *last = list->n > 0 ? &list->ranges[list->n - 1] : NULL;
-
-	from = sql_time(Max(from, leaf->from));
-	to = sql_time(Min(to, leaf->to));
-	if (from >= to)
-		return;
-	if (last && from <= last->to && ident_compare(asking->question.key, last->key, key) == 0)
-	{
-		last->to = Max(last->to, to);
-		return;
-	}
-	memory_reserve(asking->memory, list->ranges, list->n, list->capacity, 1);
-	last = &list->ranges[list->n++];
-	last->key = key;
-	last->from = from;
-	last->to = to;
-	last->asked = sql_time(asked);
-	last->young = sql_time(look_back(asked, longest_open_stay(asking->source)));
-}
-
 static void
 add_ranges(Asking *asking, Ident key, int64 from, int64 to, bool under_way)
 {
-	int64		least = under_way ? look_back(from, asking->source->log->max_stay) : from;
+	SqlRange	range = {
+		.key = key,
+		.from = from,
+		.to = to,
+		.asked = sql_time(from),
+		.young = sql_time(from)
+	};
 
+	if (under_way)
+	{
+		range.from = look_back(from, asking->source->log->max_stay);
+		range.young = sql_time(look_back(from, longest_open_stay(asking->source)));
+	}
 	for (int part = 0; part < asking->source->nparts; part++)
-		add_range(asking, part, key, from, least, to);
+	{
+		const LogPart *leaf = asking->source->parts[part].part;
+		SqlRange	held = range;
+
+		held.from = sql_time(Max(range.from, leaf->from));
+		held.to = sql_time(Min(range.to, leaf->to));
+		if (asking->holds[part] && held.from < held.to)
+			add_united(asking, part, held);
+	}
 }
 
 /*
@@ -398,6 +516,7 @@ answer(Asking *asking, uint64 *rows_read, VisitSink sink, void *arg)
 		sink(arg, batch, n);
 }
 
+/* A key that ranges are added of next */
 static void
 add_key(Asking *asking, Ident key, int32 tag, int64 from, int64 to)
 {
@@ -409,6 +528,9 @@ add_key(Asking *asking, Ident key, int32 tag, int64 from, int64 to)
 	asked->tag = tag;
 	asked->from = from;
 	asked->to = to;
+	for (int part = 0; part < asking->source->nparts; part++)
+		asking->holds[part] = asking->bounds[part] == NULL ||
+			part_keys_allow(asking->bounds[part], ident_to_datum(asking->question.key, key));
 }
 
 void
@@ -427,6 +549,7 @@ sql_source_visits_of_subjects(SqlSource *source, const SubjectQuestion *question
 		asking.question.other_column = &log->venue_column;
 		asking.question.key = &log->subject;
 		asking.question.other = &log->venue;
+		asking.bounds = source->subjects;
 		for (int i = begin; i < Min(n, begin + PIECE_MAX); i++)
 		{
 			const SubjectQuestion *question = &questions[i];
@@ -462,6 +585,7 @@ sql_source_visits_at_venues(SqlSource *source, const VenueQuestion *questions, i
 		asking.question.other_column = &log->subject_column;
 		asking.question.key = &log->venue;
 		asking.question.other = &log->subject;
+		asking.bounds = source->venues;
 
 		/* the questions about one venue stay together */
 		for (; i < n && (i < begin + PIECE_MAX || questions[i].tag == questions[i - 1].tag); i++)

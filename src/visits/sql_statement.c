@@ -4,7 +4,7 @@
  *	  The statement that asks about many keys at once
  *
  * Each table is a branch of a UNION ALL, whose parameters are arrays, so that a
- * list of any length is one statement and one plan.  There are two forms of a
+ * list of any length is one statement and one plan.  There are three forms of a
  * branch.
  *
  * A table that this server reads itself is joined with the ranges:
@@ -14,8 +14,14 @@
  *
  * which is a nested loop over an index, row for row what the B-tree source
  * reads.  A foreign table would be asked range by range then, one round trip
- * each.  So its branch has nothing but conditions, all of which postgres_fdw
- * (or Citus) sends along:
+ * each.  So the branch of one of postgres_fdw asks about the first range,
+ *
+ *		FROM t WHERE t.key = (keys)[1] AND t.entered_at >= (starts)[1] AND ...
+ *
+ * out of which remote_list.c makes the same join, to be done over there.
+ *
+ * What else may be far away, tables of another wrapper, views that read foreign
+ * tables, and Citus's, has nothing but conditions, all of which can be sent along:
  *
  *		WHERE key = ANY (keys) AND entered_at >= least AND entered_at < greatest
  *		  AND the row lies in one of its key's ranges
@@ -55,9 +61,10 @@
 
 #include "compat.h"
 #include "log_check.h"
+#include "remote_list.h"
 #include "sql_statement.h"
 
-/* Ranges of a foreign table for each slice of time, and the most slices */
+/* Ranges for each slice of time, and the most slices */
 #define SLICE_RANGES 256
 #define MAX_SLICES 16
 
@@ -70,7 +77,7 @@ enum
 	ASKED,
 	YOUNG,
 
-	/* an array with an element a range, of a remote branch with one a key */
+	/* an array with an element a range; where there are conditions, one a key */
 	KEYS,
 
 	/* for each key the numbers of its first and last range */
@@ -80,8 +87,8 @@ enum
 	/* over all ranges */
 	LEAST,
 	GREATEST,
-	REMOTE_PARAMS,
-	LOCAL_PARAMS = FIRST
+	CONDITION_PARAMS,
+	JOIN_PARAMS = FIRST
 };
 
 /* Can the other side look a key up in our order? */
@@ -124,6 +131,29 @@ append_in_range(StringInfo sql, const char *key, const char *time, const char *l
 				   psprintf("($%d)[%s]", base + YOUNG, range));
 }
 
+/* The join of a table with the ranges, here or, as of the first one, there */
+static void
+append_join(StringInfo sql, const SqlPart *part, const char *key, const char *equals,
+			const char *time, const char *left, int base)
+{
+	bool		here = part->form == SQL_JOIN;
+	const char *table = relation_sql_name(part->part->heap);
+#define ELEMENT(param, name) (here ? name : remote_list_element(base + param))
+
+	if (here)
+		appendStringInfo(sql, "ROWS FROM (pg_catalog.unnest($%d), pg_catalog.unnest($%d), "
+						 "pg_catalog.unnest($%d), pg_catalog.unnest($%d), pg_catalog.unnest($%d))"
+						 " AS q (key, lower, upper, asked, young) JOIN %s AS t ON",
+						 base + KEYS, base + STARTS, base + ENDS, base + ASKED, base + YOUNG, table);
+	else
+		appendStringInfo(sql, "%s AS t WHERE", table);
+	appendStringInfo(sql, " %s %s %s AND %s OPERATOR(pg_catalog.>=) %s AND %s OPERATOR(pg_catalog.<) %s",
+					 key, equals, ELEMENT(KEYS, "q.key"), time, ELEMENT(STARTS, "q.lower"),
+					 time, ELEMENT(ENDS, "q.upper"));
+	append_matters(sql, time, left, ELEMENT(ASKED, "q.asked"), ELEMENT(YOUNG, "q.young"));
+#undef ELEMENT
+}
+
 /*
  * One table's branch, whose parameters are numbered from `base` on.
  */
@@ -141,23 +171,17 @@ append_branch(StringInfo sql, const SqlQuestion *question, const SqlPart *part, 
 	appendStringInfo(sql, "SELECT %s, %s::%s, %s, %s FROM ", key,
 					 quote_qualified_identifier("t", NameStr(*question->other_column)),
 					 format_type_be_qualified(question->other->typid), time, left);
-	if (part->remote)
+	if (part->form != SQL_CONDITIONS)
 	{
-		appendStringInfo(sql, "%s AS t WHERE %s %s ANY ($%d)"
-						 " AND %s OPERATOR(pg_catalog.>=) $%d AND %s OPERATOR(pg_catalog.<) $%d",
-						 relation_sql_name(part->part->heap), key, equals, base + KEYS,
-						 time, base + LEAST, time, base + GREATEST);
-		if (is_order_everywhere(question->key))
-			append_in_range(sql, key, time, left, base, several);
+		append_join(sql, part, key, equals, time, left, base);
 		return;
 	}
-	appendStringInfo(sql, "ROWS FROM (pg_catalog.unnest($%d), pg_catalog.unnest($%d), pg_catalog.unnest($%d), "
-					 "pg_catalog.unnest($%d), pg_catalog.unnest($%d)) AS q (key, lower, upper, asked, young)"
-					 " JOIN %s AS t ON %s %s q.key"
-					 " AND %s OPERATOR(pg_catalog.>=) q.lower AND %s OPERATOR(pg_catalog.<) q.upper",
-					 base + KEYS, base + STARTS, base + ENDS, base + ASKED, base + YOUNG,
-					 relation_sql_name(part->part->heap), key, equals, time, time);
-	append_matters(sql, time, left, "q.asked", "q.young");
+	appendStringInfo(sql, "%s AS t WHERE %s %s ANY ($%d)"
+					 " AND %s OPERATOR(pg_catalog.>=) $%d AND %s OPERATOR(pg_catalog.<) $%d",
+					 relation_sql_name(part->part->heap), key, equals, base + KEYS,
+					 time, base + LEAST, time, base + GREATEST);
+	if (is_order_everywhere(question->key))
+		append_in_range(sql, key, time, left, base, several);
 }
 
 static Datum
@@ -187,9 +211,9 @@ array_type(const IdentType *type)
 	return array;
 }
 
-/* A branch's parameters: those that all branches have, then a remote one's */
+/* A branch's parameters: those that all branches have, then those of conditions */
 static void
-bind_branch(const SqlQuestion *question, bool remote, const SqlRange *ranges, Size n,
+bind_branch(const SqlQuestion *question, SqlForm form, const SqlRange *ranges, Size n,
 			Oid *types, Datum *values, bool *several)
 {
 	Datum	   *times = palloc_array(Datum, n);
@@ -217,7 +241,7 @@ bind_branch(const SqlQuestion *question, bool remote, const SqlRange *ranges, Si
 
 	for (Size i = 0; i < n; i++)
 	{
-		if (!remote || i == 0 ||
+		if (form != SQL_CONDITIONS || i == 0 ||
 			ident_compare(question->key, ranges[i].key, ranges[i - 1].key) != 0)
 		{
 			keys[nkeys] = ident_to_datum(question->key, ranges[i].key);
@@ -230,7 +254,7 @@ bind_branch(const SqlQuestion *question, bool remote, const SqlRange *ranges, Si
 	*several = nkeys < n;
 	types[KEYS] = array_type(question->key);
 	values[KEYS] = make_array(keys, nkeys, question->key->typid);
-	if (!remote)
+	if (form != SQL_CONDITIONS)
 		return;
 	types[FIRST] = types[LAST] = INT4ARRAYOID;
 	values[FIRST] = make_array(first, nkeys, INT4OID);
@@ -253,12 +277,12 @@ add_branch(SqlStatement *statement, const SqlQuestion *question, const SqlPart *
 		initStringInfo(&statement->sql);
 	else
 		appendStringInfoString(&statement->sql, " UNION ALL ");
-	if (base + REMOTE_PARAMS > statement->params_size)
+	if (base + CONDITION_PARAMS > statement->params_size)
 	{
 		Oid		   *types = statement->types;
 		Datum	   *values = statement->values;
 
-		statement->params_size = 2 * base + 16 * REMOTE_PARAMS;
+		statement->params_size = 2 * base + 16 * CONDITION_PARAMS;
 		statement->types = palloc_array(Oid, statement->params_size);
 		statement->values = palloc_array(Datum, statement->params_size);
 		if (base > 0)
@@ -267,10 +291,11 @@ add_branch(SqlStatement *statement, const SqlQuestion *question, const SqlPart *
 			memcpy(statement->values, values, base * sizeof(Datum));
 		}
 	}
-	bind_branch(question, part->remote, ranges, n, statement->types + base, statement->values + base,
+	bind_branch(question, part->form, ranges, n, statement->types + base, statement->values + base,
 				&several);
 	append_branch(&statement->sql, question, part, base + 1, several);
-	statement->nparams += part->remote ? REMOTE_PARAMS : LOCAL_PARAMS;
+	statement->nparams += part->form == SQL_CONDITIONS ? CONDITION_PARAMS : JOIN_PARAMS;
+	statement->nlists += part->form == SQL_REMOTE_LIST;
 }
 
 /*
@@ -324,7 +349,7 @@ sql_statement_add(SqlStatement *statement, const SqlQuestion *question,
 {
 	int			nslices = Min(list->n / SLICE_RANGES, MAX_SLICES);
 
-	if (part->remote && nslices > 1 && is_order_everywhere(question->key))
+	if (part->form == SQL_CONDITIONS && nslices > 1 && is_order_everywhere(question->key))
 		add_slices(statement, question, part, list, nslices);
 	else
 		add_branch(statement, question, part, list->ranges, list->n);

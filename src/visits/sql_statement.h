@@ -25,11 +25,19 @@ typedef struct SqlQuestion
 	const IdentType *other;
 } SqlQuestion;
 
+/* How a part of the log is asked; see sql_statement.c */
+typedef enum SqlForm
+{
+	SQL_JOIN,					/* joined with the ranges here */
+	SQL_REMOTE_LIST,			/* joined with the ranges over there */
+	SQL_CONDITIONS				/* nothing but conditions */
+} SqlForm;
+
 /* One part of the log */
 typedef struct SqlPart
 {
 	const LogPart *part;
-	bool		remote;			/* all conditions must be sent along */
+	SqlForm		form;
 } SqlPart;
 
 /*
@@ -46,7 +54,10 @@ typedef struct SqlRange
 	int64		young;
 } SqlRange;
 
-/* The ranges of one part, sorted by key and time, disjoint */
+/*
+ * The ranges of one part, sorted by key; where there are nothing but conditions
+ * also by time, and disjoint
+ */
 typedef struct RangeList
 {
 	SqlRange   *ranges;
@@ -61,6 +72,7 @@ typedef struct SqlStatement
 	Oid		   *types;
 	Datum	   *values;
 	int			nparams;
+	int			nlists;			/* branches of the form SQL_REMOTE_LIST */
 	int			params_size;
 } SqlStatement;
 

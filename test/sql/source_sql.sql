@@ -55,6 +55,28 @@ SERVER other OPTIONS (table_name 'far_two');
 CREATE FOREIGN TABLE day_rest PARTITION OF days FOR VALUES FROM ('2021-01-04 00:00+00') TO (MAXVALUE)
 SERVER other OPTIONS (table_name 'far_rest');
 
+-- By what a partition can hold: lists, ranges, hashes of one column and of two, and
+-- what is left over.
+CREATE TABLE spread (LIKE visit) PARTITION BY LIST (place);
+CREATE TABLE spread_rest PARTITION OF spread DEFAULT PARTITION BY RANGE (number);
+CREATE TABLE spread_many PARTITION OF spread_rest DEFAULT PARTITION BY HASH (number, place);
+CREATE TABLE spread_low PARTITION OF spread_rest FOR VALUES FROM (MINVALUE) TO (50) PARTITION BY HASH (number);
+CREATE TABLE spread_some PARTITION OF spread FOR VALUES IN (5, 6, 7) PARTITION BY RANGE (place, number);
+DO $$
+DECLARE
+	bounds text[] := ARRAY[
+		'spread FOR VALUES IN (0, 1, 2, 3, 4, NULL)', 'spread_some FOR VALUES FROM (5, 20) TO (7, 20)', 'spread_some DEFAULT',
+		'spread_low FOR VALUES WITH (MODULUS 2, REMAINDER 0)', 'spread_low FOR VALUES WITH (MODULUS 2, REMAINDER 1)',
+		'spread_many FOR VALUES WITH (MODULUS 2, REMAINDER 0)', 'spread_many FOR VALUES WITH (MODULUS 2, REMAINDER 1)'];
+BEGIN
+	FOR i IN 1..cardinality(bounds) LOOP
+		EXECUTE format('CREATE TABLE far_spread_%s (LIKE visit)', i);
+		EXECUTE format('CREATE FOREIGN TABLE spread_%s PARTITION OF %s SERVER other OPTIONS (table_name %L)', i, bounds[i], 'far_spread_' || i);
+	END LOOP;
+END
+$$;
+INSERT INTO spread SELECT * FROM visit;
+
 -- All answers about one log, as one text
 CREATE FUNCTION answers(log regclass, key text, venue text, degrees integer) RETURNS text
 LANGUAGE plpgsql
@@ -91,6 +113,27 @@ FROM (VALUES ('number', 'place'), ('word', 'room'), ('id', 'place'), ('amount', 
 	unnest(ARRAY['seen', 'kept', 'far', 'seen_far', 'days']) AS log
 WHERE answers(log::regclass, key, venue, 3) <> truth;
 SELECT answers('visit', 'number', 'place', 3) ~ '^ [1-9]\d+:.* [1-9]\d*:.* [1-9]\d+:.* [1-9]\d+:.* [1-9]\d*:.* [1-9]\d*:' AS something_is_found;
+
+SELECT answers('spread', 'number', 'place', 3) = answers('visit', 'number', 'place', 3) AS the_same_however_parted;
+
+-- What is computed of a key to tell its partition is not asked of any that has no
+-- row: here it would be no number.
+CREATE TABLE numbered (LIKE visit) PARTITION BY RANGE ((substr(word, 7)::integer));
+CREATE FOREIGN TABLE numbered_all PARTITION OF numbered FOR VALUES FROM (MINVALUE) TO (MAXVALUE) SERVER other OPTIONS (table_name 'stored');
+SELECT anshim.track_visits('numbered_all', subject => 'word', venue => 'room');
+SELECT count(*) > 10 AS reached FROM anshim.exposures('numbered_all', ARRAY['Äpfel 3', 'Birne drei'], '[2021-01-01 12:00+00, 2021-01-06)', degrees => 2);
+
+-- Keys of a type that cannot be sent there: what can be is asked for, and sorted out here.
+CREATE TYPE room_kind AS ENUM ('ward', 'hall', 'shop');
+CREATE VIEW stored_kinds AS SELECT number, CASE place % 3 WHEN 0 THEN 'ward' WHEN 1 THEN 'hall' ELSE 'shop' END AS kind, entered_at, left_at FROM stored;
+CREATE FOREIGN TABLE far_kinds (number bigint, kind room_kind, entered_at timestamptz NOT NULL, left_at timestamptz)
+SERVER other OPTIONS (table_name 'stored_kinds');
+CREATE TABLE kinds AS SELECT number, kind::room_kind, entered_at, left_at FROM stored_kinds WHERE number IS NOT NULL;
+ALTER TABLE kinds ALTER entered_at SET NOT NULL;
+SELECT anshim.track_visits('kinds', subject => 'number', venue => 'kind'), anshim.track_visits('far_kinds', subject => 'number', venue => 'kind');
+SELECT count(k) > 10 AS reached, count(*) FILTER (WHERE k IS DISTINCT FROM f) AS differ
+FROM anshim.exposures('kinds', ARRAY[3::bigint], NULL::room_kind, '[2021-01-01 12:00+00, 2021-01-03)') AS k
+FULL JOIN anshim.exposures('far_kinds', ARRAY[3::bigint], NULL::room_kind, '[2021-01-01 12:00+00, 2021-01-03)') AS f USING (subject);
 
 -- What the statistics tell: rows that came, not pages that were read
 SELECT anshim.track_visits('far', subject => 'number', venue => 'place');
