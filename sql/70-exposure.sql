@@ -378,3 +378,25 @@ AS 'MODULE_PATHNAME', 'anshim_last_trace'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 5;
 COMMENT ON FUNCTION anshim.last_trace()
 IS 'what the session''s last trace read and found, level by level';
+
+--| ## anshim.check_call
+--| For functions of your own that trace with the caller's arguments: checks the log, the cases, their types and `during` as
+--| `anshim.exposures` does, and returns `visits`; so that the error shows the call of your function, as `call` writes it, the log and the keys at
+--| its `%s`. Without `venue_type`, only the cases' type has to be the log's.
+--|
+--| ```sql
+--| SELECT anshim.check_call('visit', ARRAY['Ann'], '(,)', 'seen_by(%s, during)');
+--| ```
+CREATE FUNCTION anshim.check_call(visits regclass, cases anyarray, during tstzrange, call text)
+RETURNS regclass
+AS 'MODULE_PATHNAME', 'anshim_check_call'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000;
+COMMENT ON FUNCTION anshim.check_call(regclass, anyarray, tstzrange, text)
+IS 'checks arguments of a trace for a function that calls one';
+
+CREATE FUNCTION anshim.check_call(visits regclass, cases anyarray, venue_type anycompatible, during tstzrange, call text)
+RETURNS regclass
+AS 'MODULE_PATHNAME', 'anshim_check_call'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000;
+COMMENT ON FUNCTION anshim.check_call(regclass, anyarray, anycompatible, tstzrange, text)
+IS 'checks arguments of a trace, the type of venues as well, for a function that calls one';

@@ -121,6 +121,7 @@ COMMENT ON FUNCTION anshim.find_definition(text) IS 'a definition of contact by 
 --|
 --| When a case was infectious by that definition: whole days, in the session's time zone, from `days_before` before her
 --| onset to `days_after` after it, that day included. A side that the definition leaves open has no bound: `(,)` if it knows neither.
+--| Errors: 42704 for a definition that does not exist; 22023 for an infinite onset.
 CREATE FUNCTION anshim.infectious_period(onset date, definition text) RETURNS tstzrange
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE COST 1000
 SET search_path = pg_catalog, pg_temp
@@ -128,6 +129,12 @@ AS $$
 DECLARE
 	rule anshim.definition := anshim.find_definition(definition);
 BEGIN
+	IF NOT isfinite(onset) THEN
+		RAISE EXCEPTION 'onset must be a day'
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('It is %s.', onset),
+				HINT = 'Where a case''s onset is not known, give NULL.';
+	END IF;
 	RETURN tstzrange((onset - rule.days_before)::timestamptz, (onset + rule.days_after + 1)::timestamptz);
 END
 $$;
@@ -147,8 +154,8 @@ COMMENT ON FUNCTION anshim.infectious_period(date, text) IS 'when a case was inf
 --|   definition's, which needs locations of venues (`anshim.track_venues`).
 --| - the others: as for `anshim.exposures`.
 --|
---| Errors, with those of `anshim.exposures`: 42704 for a definition that does not exist; 22023 if there are not as many onsets as cases;
---| 22004 if one of these is null.
+--| Errors, with those of `anshim.exposures`: 42704 for a definition that does not exist; 22023 if there are not as many onsets as cases, or
+--| for one that is infinite; 22004 if one of these is null.
 CREATE FUNCTION anshim.infectious_periods(onsets date[], definition text, cases integer) RETURNS tstzrange[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
 SET search_path = pg_catalog, pg_temp
@@ -189,6 +196,7 @@ DECLARE
 	periods tstzrange[] := anshim.infectious_periods(onsets, definition, cardinality(cases));
 	rule anshim.definition := anshim.find_definition(definition);
 BEGIN
+	PERFORM anshim.check_call(visits, cases, cases[1], during, 'anshim.exposures_by(definition, %s, onsets, ...)');
 	RETURN QUERY SELECT e.* FROM anshim.exposures(visits, cases, during, degrees,
 		linger => coalesce(rule.linger, '0'), linger_ratio => rule.linger_ratio,
 		min_overlap => coalesce(rule.min_overlap, '0'), accumulate => rule.accumulate,
@@ -219,6 +227,7 @@ DECLARE
 	periods tstzrange[] := anshim.infectious_periods(onsets, definition, cardinality(cases));
 	rule anshim.definition := anshim.find_definition(definition);
 BEGIN
+	PERFORM anshim.check_call(visits, cases, venue_type, during, 'anshim.exposures_by(definition, %s, onsets, ...)');
 	RETURN QUERY SELECT e.* FROM anshim.exposures(visits, cases, venue_type, during, degrees,
 		linger => coalesce(rule.linger, '0'), linger_ratio => rule.linger_ratio,
 		min_overlap => coalesce(rule.min_overlap, '0'), accumulate => rule.accumulate,
@@ -262,6 +271,7 @@ DECLARE
 	periods tstzrange[] := anshim.infectious_periods(onsets, definition, cardinality(cases));
 	rule anshim.definition := anshim.find_definition(definition);
 BEGIN
+	PERFORM anshim.check_call(visits, cases, cases[1], during, 'anshim.exposures_by(definition, %s, onsets, ...)');
 	RETURN QUERY SELECT e.* FROM anshim.exposures(visits, cases, during, details, degrees,
 		linger => coalesce(rule.linger, '0'), linger_ratio => rule.linger_ratio,
 		min_overlap => coalesce(rule.min_overlap, '0'), accumulate => rule.accumulate,
@@ -294,6 +304,7 @@ DECLARE
 	periods tstzrange[] := anshim.infectious_periods(onsets, definition, cardinality(cases));
 	rule anshim.definition := anshim.find_definition(definition);
 BEGIN
+	PERFORM anshim.check_call(visits, cases, venue_type, during, 'anshim.exposures_by(definition, %s, onsets, ...)');
 	RETURN QUERY SELECT e.* FROM anshim.exposures(visits, cases, venue_type, during, details, degrees,
 		linger => coalesce(rule.linger, '0'), linger_ratio => rule.linger_ratio,
 		min_overlap => coalesce(rule.min_overlap, '0'), accumulate => rule.accumulate,

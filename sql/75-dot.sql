@@ -220,7 +220,8 @@ SELECT anshim.hops_dot(array_agg(p.step), array_agg(p.infector::text), array_agg
 	array_agg(p.venue::text), array_agg(p.exposed_at), $2::text[],
 	coalesce($14, 'Exposure' || coalesce(' from ' || to_char(lower($3), 'YYYY-MM-DD HH24:MI'), '')
 		|| coalesce(' to ' || to_char(upper($3), 'YYYY-MM-DD HH24:MI'), '')))
-FROM anshim.exposure_paths($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS p
+FROM anshim.exposure_paths(anshim.check_call($1, $2, ($2)[1], $3, 'anshim.exposure_dot(%s, during, ...)'),
+	$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS p
 $$;
 COMMENT ON FUNCTION anshim.exposure_dot(regclass, anyarray, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, text)
 IS 'draws who was exposed by whom, where and when, in the DOT language of Graphviz; for a log whose subjects and venues share a type';
@@ -246,7 +247,8 @@ SELECT anshim.hops_dot(array_agg(p.step), array_agg(p.infector::text), array_agg
 	array_agg(p.venue::text), array_agg(p.exposed_at), $2::text[],
 	coalesce($15, 'Exposure' || coalesce(' from ' || to_char(lower($4), 'YYYY-MM-DD HH24:MI'), '')
 		|| coalesce(' to ' || to_char(upper($4), 'YYYY-MM-DD HH24:MI'), '')))
-FROM anshim.exposure_paths($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS p
+FROM anshim.exposure_paths(anshim.check_call($1, $2, $3, $4, 'anshim.exposure_dot(%s, during, ...)'),
+	$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS p
 $$;
 COMMENT ON FUNCTION anshim.exposure_dot(regclass, anyarray, anycompatible, tstzrange, integer, interval, interval, double precision, interval, interval, timestamptz, tstzrange[], double precision, interval, text)
 IS 'draws who was exposed by whom, where and when, in the DOT language of Graphviz; for a log whose venues are of venue_type''s type';

@@ -46,6 +46,7 @@ DECLARE
 	periods tstzrange[] := anshim.infectious_periods(onsets, definition, cardinality(cases));
 	rule anshim.definition := anshim.find_definition(definition);
 BEGIN
+	PERFORM anshim.check_call(visits, cases, during, 'anshim.contacts_by(definition, %s, onsets, ...)');
 	RETURN QUERY EXECUTE format(
 		'SELECT c.infector, e.subject, min(e.started_at), max(e.ended_at), count(*)::integer, sum(e.together)
 		 FROM unnest($2, $3) WITH ORDINALITY AS c (infector, period, place)
@@ -78,6 +79,7 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	PERFORM anshim.check_call(visits, cases, during, 'anshim.epicontacts_linelist(definition, %s, onsets, ...)');
 	RETURN QUERY EXECUTE format(
 		'(SELECT DISTINCT ON (c.place) c.id, c.onset, 0, NULL::timestamptz
 		  FROM (SELECT *, min(n) OVER (PARTITION BY u.id) AS place FROM unnest($2, $3) WITH ORDINALITY AS u (id, onset, n)) AS c
@@ -116,6 +118,7 @@ DECLARE
 	periods tstzrange[] := anshim.infectious_periods(onsets, definition, cardinality(cases));
 	rule anshim.definition := anshim.find_definition(definition);
 BEGIN
+	PERFORM anshim.check_call(visits, cases, during, 'anshim.epicontacts_contacts(definition, %s, onsets, ...)');
 	RETURN QUERY EXECUTE format(
 		'SELECT DISTINCT p.infector, p.infected, p.venue::text, p.exposed_at
 		 FROM anshim.exposure_paths($1, $2, NULL::%s, $3, $4,
@@ -132,21 +135,36 @@ IS 'epicontacts'' contacts of a trace by an agency''s definition';
 
 --| ## anshim.people_of
 --|
---| What `people` knows of these subjects, a row as JSON. NULL: nothing is known. Errors: 42703 if it has no column `subject`.
+--| What `people` knows of these subjects, a row as JSON. NULL: nothing is known. Errors: 42703 if it has no column `subject`, 42804 if that
+--| is of another type than the subjects.
 CREATE FUNCTION anshim.people_of(people regclass, subjects anyarray)
 RETURNS TABLE (subject anyelement, person jsonb)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	wanted CONSTANT text := replace(pg_typeof(subjects[1])::text, 'character varying', 'text');
+	found_type text;
 BEGIN
 	IF people IS NULL THEN
 		RETURN;
-	ELSIF NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = people AND a.attname = 'subject' AND NOT a.attisdropped) THEN
+	END IF;
+	SELECT replace(format_type(a.atttypid, NULL), 'character varying', 'text') INTO found_type
+	FROM pg_class AS c
+	JOIN pg_attribute AS a ON a.attrelid = c.oid
+	WHERE c.oid = people AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attname = 'subject' AND NOT a.attisdropped;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION 'column "subject" of "%" does not exist', people
 			USING ERRCODE = 'undefined_column',
 				HINT = 'Give a table or a view of people whose column "subject" says who, as in the log of visits.';
+	ELSIF found_type <> wanted THEN
+		RAISE EXCEPTION 'column "subject" of "%" must have the type of the log''s subjects', people
+			USING ERRCODE = 'datatype_mismatch',
+				DETAIL = format('It is of type %s, and the subjects asked about are of type %s.', found_type, wanted),
+				HINT = format('Give a view of it, with subject::%s AS subject.', wanted);
 	END IF;
-	RETURN QUERY EXECUTE format('SELECT p.subject, to_jsonb(p) FROM %s AS p WHERE p.subject = ANY ($1)', people) USING subjects;
+	RETURN QUERY EXECUTE format('SELECT p.subject::%s, to_jsonb(p) FROM %s AS p WHERE p.subject = ANY ($1)',
+		pg_typeof(subjects[1]), people) USING subjects;
 END
 $$;
 COMMENT ON FUNCTION anshim.people_of(regclass, anyarray) IS 'what a table of people knows of these subjects';
@@ -250,6 +268,7 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	PERFORM anshim.check_call(visits, cases, during, 'anshim.sormas_contacts(definition, %s, onsets, ...)');
 	RETURN QUERY VALUES
 		('Contact', 'Contact', 'Contact', 'Contact', 'Contact',
 			'Contact', 'Contact', 'Contact', 'Contact',
@@ -305,6 +324,7 @@ AS $$
 DECLARE
 	iso CONSTANT text := 'YYYY-MM-DD';
 BEGIN
+	PERFORM anshim.check_call(visits, cases, during, 'anshim.godata_contacts(definition, %s, onsets, ...)');
 	RETURN QUERY
 	SELECT c.first_name, c.last_name, initcap(nullif(c.sex, 'unknown')), to_char(c.birth_date, iso), to_char(reported, iso),
 		c.city, c.postal_code, nullif(concat_ws(' ', c.street, c.house_number), ''), c.phone, c.email,

@@ -3,6 +3,9 @@
  * call.c
  *	  A call of one of the tracing functions: its arguments, its result
  *
+ * anshim.check_call() checks the same for functions in SQL that call one of
+ * these, so that what is wrong is told of the call that the user wrote.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------
@@ -28,27 +31,40 @@
 
 static void reject_types(const Call *call, const VisitLog *log);
 
-void
-call_begin(Call *call, FunctionCallInfo fcinfo, const char *function,
-		   const char *keys, int nargs)
+PG_FUNCTION_INFO_V1(anshim_check_call);
+
+/*
+ * What the call is about, without looking at anything yet
+ */
+static void
+read_call(Call *call, FunctionCallInfo fcinfo, const char *keys, int nargs)
 {
 	Oid			keys_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
 	Oid			element = get_base_element_type(keys_type);
 
 	memset(call, 0, sizeof(Call));
 	call->fcinfo = fcinfo;
-	call->function = function;
 	call->keys = keys;
 	call->shift = PG_NARGS() - nargs;
-	call->result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Assert(call->shift == 0 || call->shift == 1);
-	call->look = purpose_begin(fcinfo, function);
 
 	call->relid = DatumGetObjectId(call_argument(call, 0, "visits"));
 	call->keys_are_array = strcmp(keys, "cases") == 0;
 	call->subject_type = call->keys_are_array ? element : keys_type;
 	call->venue_type = call->shift == 0 ? call->subject_type :
 		get_fn_expr_argtype(fcinfo->flinfo, 2);
+}
+
+void
+call_begin(Call *call, FunctionCallInfo fcinfo, const char *function,
+		   const char *keys, int nargs)
+{
+	Look	   *look = purpose_begin(fcinfo, function);
+
+	read_call(call, fcinfo, keys, nargs);
+	call->look = look;
+	call->form = psprintf("anshim.%s(%%s, during, ...)", function);
+	call->result = (ReturnSetInfo *) fcinfo->resultinfo;
 }
 
 /*
@@ -163,16 +179,46 @@ call_accumulate(const Call *call, int place, TraceRules *rules)
 	rules->need = 1;
 }
 
+static VisitLog *
+open_log(const Call *call, Span span, bool skip_unreachable)
+{
+	VisitLog   *log = visit_log_open(call->relid, span.from, span.to, skip_unreachable);
+
+	if (ident_base_type(call->subject_type) != log->subject.typid ||
+		(OidIsValid(call->venue_type) &&
+		 ident_base_type(call->venue_type) != log->venue.typid))
+		reject_types(call, log);
+	return log;
+}
+
 VisitLog *
 call_open_log(const Call *call, Span span, int place_skip)
 {
-	bool		skip = DatumGetBool(call_argument(call, place_skip, "skip_unreachable"));
-	VisitLog   *log = visit_log_open(call->relid, span.from, span.to, skip);
+	return open_log(call, span,
+					DatumGetBool(call_argument(call, place_skip, "skip_unreachable")));
+}
 
-	if (ident_base_type(call->subject_type) != log->subject.typid ||
-		ident_base_type(call->venue_type) != log->venue.typid)
-		reject_types(call, log);
-	return log;
+/*
+ * The call as it would be right for the log's key types
+ */
+static char *
+right_call(const Call *call, const VisitLog *log)
+{
+	const char *place = strstr(call->form, "%s");
+	char	   *table = DatumGetCString(DirectFunctionCall1(regclassout,
+															ObjectIdGetDatum(log->relid)));
+	StringInfoData right;
+
+	if (place == NULL)
+		return pstrdup(call->form);
+	initStringInfo(&right);
+	appendStringInfo(&right, "%.*s%s, %s::%s%s", (int) (place - call->form), call->form,
+					 quote_literal_cstr(table), call->keys, format_type_be(log->subject.typid),
+					 call->keys_are_array ? "[]" : "");
+	if (OidIsValid(call->venue_type) && log->subject.typid != log->venue.typid)
+		appendStringInfo(&right, ", NULL::%s", format_type_be(log->venue.typid));
+	appendStringInfoString(&right, place + strlen("%s"));
+	return right.data;
 }
 
 /*
@@ -182,27 +228,18 @@ static void
 reject_types(const Call *call, const VisitLog *log)
 {
 	const char *subject = format_type_be(log->subject.typid);
-	const char *venue = format_type_be(log->venue.typid);
-	char	   *table = DatumGetCString(DirectFunctionCall1(regclassout,
-															ObjectIdGetDatum(log->relid)));
-	StringInfoData right;
-
-	initStringInfo(&right);
-	appendStringInfo(&right, "anshim.%s(%s, %s::%s%s, ", call->function,
-					 quote_literal_cstr(table), call->keys, subject,
-					 call->keys_are_array ? "[]" : "");
-	if (log->subject.typid != log->venue.typid)
-		appendStringInfo(&right, "NULL::%s, ", venue);
-	appendStringInfoString(&right, "during, ...)");
+	const char *given = format_type_be(call->subject_type);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("key types do not match those of visit log \"%s\"",
 					get_rel_name(log->relid)),
+			 OidIsValid(call->venue_type) ?
 			 errdetail("Its subjects are of type %s and its venues of type %s; the call has %s and %s.",
-					   subject, venue, format_type_be(call->subject_type),
-					   format_type_be(call->venue_type)),
-			 errhint("Call %s", right.data)));
+					   subject, format_type_be(log->venue.typid), given,
+					   format_type_be(call->venue_type)) :
+			 errdetail("Its subjects are of type %s; the call has %s.", subject, given),
+			 errhint("Call %s", right_call(call, log))));
 }
 
 /*
@@ -236,6 +273,15 @@ read_periods(const Call *call, int place, int n, Span during)
 	return periods;
 }
 
+static void
+reject_null_case(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("cases must not contain null"),
+			 errhint("Leave it out, for example with array_remove(cases, NULL).")));
+}
+
 void
 call_add_cases(const Call *call, Trace *trace, Span during, int place_periods)
 {
@@ -255,10 +301,7 @@ call_add_cases(const Call *call, Trace *trace, Span during, int place_periods)
 
 		CHECK_FOR_INTERRUPTS();
 		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("cases must not contain null"),
-					 errhint("Leave it out, for example with array_remove(cases, NULL).")));
+			reject_null_case();
 		if (trace->rules.backward)
 			period = span_mirror(period);
 		trace_add_case(trace, ident_from_datum(type, values[i]), period);
@@ -360,4 +403,29 @@ void
 call_end(Call *call)
 {
 	purpose_end(call->look, call->rows);
+}
+
+/*
+ * anshim.check_call(visits, cases, [venue_type,] during, call) -> visits
+ *
+ * Without venue_type, venues of any type are right.  No partition need be
+ * opened to know that.
+ */
+Datum
+anshim_check_call(PG_FUNCTION_ARGS)
+{
+	Call		call;
+	Span		none = {TIME_MIN, TIME_MIN};
+
+	read_call(&call, fcinfo, "cases", 4);
+	call.form = text_to_cstring(DatumGetTextPP(call_argument(&call, 3, "call")));
+	if (call.shift == 0)
+		call.venue_type = InvalidOid;
+
+	call_during(&call);
+	call_argument(&call, 1, call.keys);
+	visit_log_close(open_log(&call, none, false));
+	if (array_contains_nulls(DatumGetArrayTypeP(call_argument(&call, 1, call.keys))))
+		reject_null_case();
+	PG_RETURN_OID(call.relid);
 }

@@ -26,7 +26,7 @@
 typedef struct Call
 {
 	FunctionCallInfo fcinfo;
-	const char *function;		/* SQL name, for hints */
+	const char *form;			/* how it is called, for hints */
 	const char *keys;			/* its second argument's name */
 	int			shift;			/* 1 in the form with venue_type */
 	bool		with_details;	/* is it a form with details? */
@@ -44,6 +44,7 @@ typedef struct Call
 
 /*
  * Start a call of `function`, which has nargs arguments in its short form.
+ * Errors: 22004, purpose_begin()'s.
  */
 extern void call_begin(Call *call, FunctionCallInfo fcinfo, const char *function,
 					   const char *keys, int nargs);

@@ -81,11 +81,11 @@ neighbours_query(const Locations *locations, const IdentType *venue)
 
 /* The recorded table of venues, open, or an error that says what is missing */
 static Relation
-open_venues(const VisitLog *log)
+open_venues(const VisitLog *log, const VenuesUse *use)
 {
 	Relation	rel = NULL;
 
-	postgis_check();
+	postgis_check(use->without);
 	if (NameStr(log->venues_names.location)[0] != '\0')
 		rel = venues_table_open(log);
 	if (rel == NULL)
@@ -95,16 +95,16 @@ open_venues(const VisitLog *log)
 						get_rel_name(log->relid)),
 				 NameStr(log->venues_names.location)[0] != '\0' ?
 				 errdetail("The table of venues that was recorded does not exist any more.") : 0,
-				 errhint("Record a table of venues: SELECT anshim.track_venues(%s, '...'); or trace with within => 0.",
-						 quote_literal_cstr(log_sql_name(log)))));
+				 errhint("Record a table of venues: SELECT anshim.track_venues(%s, '...'); or %s.",
+						 quote_literal_cstr(use->log), use->without)));
 	return rel;
 }
 
 Proximity *
 proximity_open(Memory *memory, const VisitLog *log, double within)
 {
-	Relation	rel = open_venues(log);
 	VenuesUse	use = {.log = log_sql_name(log),.without = "trace with within => 0"};
+	Relation	rel = open_venues(log, &use);
 	Locations	locations;
 	Proximity  *proximity;
 	MemoryContext caller;

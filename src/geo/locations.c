@@ -29,14 +29,14 @@
 #include "visits/log_check.h"
 
 void
-postgis_check(void)
+postgis_check(const char *without)
 {
 	if (!OidIsValid(get_extension_oid("postgis", true)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("distances between venues need PostGIS"),
 				 errdetail("The extension postgis is not installed in this database."),
-				 errhint("CREATE EXTENSION postgis; or trace with within => 0.")));
+				 errhint("CREATE EXTENSION postgis; or %s.", without)));
 }
 
 /* Is it PostGIS's geography, or its geometry?  Sets the schema it lies in. */

@@ -22,8 +22,8 @@ typedef struct Locations
 	bool		geography;		/* else geometry */
 } Locations;
 
-/* Raises 55000 with a hint to create it, if PostGIS is not there. */
-extern void postgis_check(void);
+/* Raises 55000 with a hint to create it, or to do without it so, if PostGIS is not there. */
+extern void postgis_check(const char *without);
 
 /*
  * Check that the open table of venues can say where venues of this type lie,

@@ -173,7 +173,7 @@ anshim_track_venues(PG_FUNCTION_ARGS)
 	use.log = relation_sql_name(log);
 	log_venue_type(log, &record, &venue_type);
 	if (!PG_ARGISNULL(3))
-		postgis_check();
+		postgis_check("record stays alone, without it: location => NULL, default_stay => '...'");
 	rel = open_venues(venues);
 	if (!PG_ARGISNULL(3))
 		check_locations(rel, &use, &names, &venue_type);

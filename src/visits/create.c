@@ -244,6 +244,16 @@ add_partitions(Relation rel, const DaySpan *span)
  * create_visit_log()
  */
 
+/* Says what to do about a name that will not do. */
+static void
+name_error_callback(void *arg)
+{
+	if (geterrcode() == ERRCODE_INVALID_NAME || geterrcode() == ERRCODE_INVALID_SCHEMA_NAME)
+		errhint("Name the table to make, with or without a schema that there is, as in 'visit' or 'public.visit'.");
+	else if (geterrcode() == ERRCODE_DUPLICATE_TABLE)
+		errhint("Give another name, or make a log of the table that is there: SELECT anshim.track_visits('...');");
+}
+
 /* The schema-qualified name of the new table, in SQL */
 static char *
 creation_name(text *argument, char **table_name, Oid *schema)
@@ -277,6 +287,29 @@ table_statement(const char *sql_name, bool by_day)
 					by_day ? " PARTITION BY RANGE (entered_at)" : "");
 }
 
+/*
+ * Make the table that the argument names, and return it.  The caller's
+ * settings hold for its name alone; ours are left with *level.
+ */
+static Oid
+make_table(text *name, bool by_day, int *level)
+{
+	ErrorContextCallback context = {
+		.previous = error_context_stack,
+		.callback = name_error_callback
+	};
+	char	   *sql_name;
+	char	   *table_name;
+	Oid			schema;
+
+	error_context_stack = &context;
+	sql_name = creation_name(name, &table_name, &schema);
+	*level = enter_settings();
+	run_statement(table_statement(sql_name, by_day));
+	error_context_stack = context.previous;
+	return get_relname_relid(table_name, schema);
+}
+
 PG_FUNCTION_INFO_V1(anshim_create_visit_log);
 Datum
 anshim_create_visit_log(PG_FUNCTION_ARGS)
@@ -284,9 +317,6 @@ anshim_create_visit_log(PG_FUNCTION_ARGS)
 	LogRecord	record = {0};
 	DaySpan		span = {0};
 	bool		by_day = !PG_ARGISNULL(1);
-	char	   *sql_name;
-	char	   *table_name;
-	Oid			schema;
 	Oid			relid;
 	int			level;
 
@@ -304,11 +334,14 @@ anshim_create_visit_log(PG_FUNCTION_ARGS)
 		set_days(&span, PG_GETARG_RANGE_P(1));
 		record.time_zone = unconstify(char *, span.time_zone);
 	}
-	sql_name = creation_name(PG_GETARG_TEXT_PP(0), &table_name, &schema);
+	else if (!PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time_zone needs days"),
+				 errdetail("A time zone says when the days begin that the log is partitioned by."),
+				 errhint("Give the days as well, such as '[2021-01-01, 2021-02-01)', or leave out time_zone.")));
 
-	level = enter_settings();
-	run_statement(table_statement(sql_name, by_day));
-	relid = get_relname_relid(table_name, schema);
+	relid = make_table(PG_GETARG_TEXT_PP(0), by_day, &level);
 	namestrcpy(&record.subject, "subject");
 	namestrcpy(&record.venue, "venue");
 	namestrcpy(&record.entered_at, "entered_at");

@@ -135,11 +135,16 @@ visit_log_source(const VisitLog *log)
 Datum
 anshim_visit_source(PG_FUNCTION_ARGS)
 {
-	List	   *parts = find_all_inheritors(PG_GETARG_OID(0), NoLock, NULL);
+	Relation	rel = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+	List	   *parts;
 	List	   *local = NIL;
 	List	   *in_sql = NIL;
 	ListCell   *lc;
 
+	if (rel == NULL)
+		PG_RETURN_NULL();
+	parts = find_all_inheritors(RelationGetRelid(rel), NoLock, NULL);
+	relation_close(rel, AccessShareLock);
 	foreach(lc, parts)
 	{
 		Relation	part = try_relation_open(lfirst_oid(lc), AccessShareLock);

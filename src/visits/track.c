@@ -480,24 +480,24 @@ anshim_track_visits(PG_FUNCTION_ARGS)
 }
 
 static void
-not_tracked(const LogRecord *names)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("table \"%s\" is not tracked as a visit log", NameStr(names->table_name)),
-			 errhint("Track it first: SELECT anshim.track_visits(%s);",
-					 quote_literal_cstr(quote_qualified_identifier(NameStr(names->schema_name),
-																   NameStr(names->table_name))))));
-}
-
-/* What is recorded of an open table, or an error */
-void
-tracked_record(Relation rel, LogRecord *record)
+find_record(Relation rel, LogRecord *record, const char *hint)
 {
 	namestrcpy(&record->schema_name, get_namespace_name(RelationGetNamespace(rel)));
 	namestrcpy(&record->table_name, RelationGetRelationName(rel));
 	if (!log_record_read(NameStr(record->schema_name), NameStr(record->table_name), record))
-		not_tracked(record);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is not tracked as a visit log",
+						RelationGetRelationName(rel)),
+				 errhint("%s", hint)));
+}
+
+void
+tracked_record(Relation rel, LogRecord *record)
+{
+	find_record(rel, record,
+				psprintf("Track it first: SELECT anshim.track_visits(%s);",
+						 quote_literal_cstr(relation_sql_name(rel))));
 }
 
 PG_FUNCTION_INFO_V1(anshim_untrack_visits);
@@ -508,7 +508,8 @@ anshim_untrack_visits(PG_FUNCTION_ARGS)
 	Relation	rel = owned_table_open(relid, "anshim.untrack_visits()");
 	LogRecord	record = {0};
 
-	tracked_record(rel, &record);
+	find_record(rel, &record,
+				"SELECT schema_name, table_name FROM anshim.visit_log; shows those that are.");
 	log_record_remove(NameStr(record.schema_name), NameStr(record.table_name));
 	relation_close(rel, NoLock);
 	PG_RETURN_VOID();

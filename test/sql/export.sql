@@ -116,6 +116,11 @@ SELECT * FROM anshim.contacts_by('who-2020', 'visit', ARRAY[NULL::text], '{2021-
 SELECT * FROM anshim.epicontacts_linelist('who-2020', 'person', ARRAY['Ann'], '{2021-03-03}');
 SELECT * FROM anshim.epicontacts_contacts('who-2020', 'visit', ARRAY['Ann'], '{2021-03-03}', degrees => 0);
 SELECT * FROM anshim.godata_contacts('who-2020', 'visit', ARRAY['Ann'], '{2021-03-03}', 'template');
+SELECT * FROM anshim.godata_contacts('who-2020', 'visit', ARRAY['Ann'], '{2021-03-03}', 'somebody');
+SELECT * FROM anshim.people_of('person', ARRAY[7]);
+SELECT * FROM anshim.people_of('person_pkey', ARRAY['Ann']);
+SELECT subject, person ->> 'first_name' AS first_name FROM anshim.people_of('person', ARRAY['Ann']::varchar[]);
+SELECT * FROM anshim.people_of('person', NULL::text[]);
 UPDATE person SET sex = 'm' WHERE subject = 'Bob';
 SELECT * FROM anshim.godata_contacts('who-2020', 'visit', ARRAY['Ann'], '{2021-03-03}', 'person');
 

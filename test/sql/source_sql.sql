@@ -150,6 +150,7 @@ FROM unnest('{days,seen,kept,visit}'::regclass[]) AS log,
 SELECT source FROM anshim.explain_exposures('days', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-02)');
 SELECT target, source FROM anshim.status WHERE tracked ORDER BY target::text COLLATE "C";
 SELECT relname, anshim.visit_source(oid) FROM pg_class WHERE relname IN ('day_two', 'stored_number_entered_at_idx');
+SELECT anshim.visit_source(4000000000) IS NULL AS nothing_of_that_oid;
 
 -- Neither a CHECK nor indexes are asked of what can have none; a partitioned
 -- table's local parts have both.

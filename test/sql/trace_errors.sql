@@ -336,6 +336,44 @@ SELECT told(ARRAY[
 	$$anshim.exposures_by('cdc-2020', 'visit', NULL::int[], ARRAY[date '2021-01-03'])$$,
 	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY[1], NULL)$$,
 	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY[1, 2], ARRAY[date '2021-01-03'])$$]);
+-- The call in the hint is the one that was made, not one that it is made of.
+SELECT told(ARRAY[
+	$$anshim.exposure_dot('visit', ARRAY['a'], '(,)')$$,
+	$$anshim.exposure_dot('visit', ARRAY['a'], NULL::text, '(,)')$$,
+	$$anshim.exposure_dot('mixed', ARRAY[1], '(,)')$$,
+	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY['a'], ARRAY[date '2021-01-03'])$$,
+	$$anshim.exposures_by('cdc-2020', 'mixed', ARRAY[1], ARRAY[date '2021-01-03'])$$,
+	$$anshim.exposures_by('cdc-2020', 'mixed', ARRAY[1], NULL::int, ARRAY[date '2021-01-03'])$$,
+	$$anshim.exposures_by('cdc-2020', 'mixed', ARRAY[1], ARRAY[date '2021-01-03'], details => true)$$,
+	$$anshim.exposures_by('cdc-2020', 'mixed', ARRAY[1], NULL::int, ARRAY[date '2021-01-03'], details => true)$$,
+	$$anshim.contacts_by('cdc-2020', 'mixed', ARRAY[1], ARRAY[date '2021-01-03'])$$,
+	$$anshim.epicontacts_linelist('cdc-2020', 'mixed', ARRAY[1], ARRAY[date '2021-01-03'])$$,
+	$$anshim.epicontacts_contacts('cdc-2020', 'mixed', ARRAY[1], ARRAY[date '2021-01-03'])$$,
+	$$anshim.sormas_contacts('cdc-2020', 'mixed', ARRAY[1], ARRAY[date '2021-01-03'])$$,
+	$$anshim.godata_contacts('cdc-2020', 'mixed', ARRAY[1], ARRAY[date '2021-01-03'])$$,
+	$$anshim.check_call('mixed', ARRAY[1], '(,)', 'mine(%s)')$$,
+	$$anshim.check_call('mixed', ARRAY[1], NULL::text, '(,)', 'mine(1, %s, %s %n)')$$,
+	$$anshim.check_call('mixed', ARRAY[1], '(,)', 'mine')$$]);
+\echo '    and what is right with them is right with these'
+SELECT told(ARRAY[
+	$$anshim.exposure_dot('visit', ARRAY[1], '(,)')$$,
+	$$anshim.exposure_dot('mixed', ARRAY[1::bigint], NULL::text, '(,)')$$,
+	$$anshim.check_call('mixed', ARRAY[1::bigint], '(,)', 'mine(%s)')$$,
+	$$anshim.check_call('mixed', ARRAY[1::bigint], NULL::text, '(,)', 'mine(%s)')$$,
+	$$anshim.check_call('visit', ARRAY[1], 1, '(,)', 'mine(%s)')$$]);
+-- A log, cases and a time are asked of each of them, even where nothing is traced.
+SELECT told((SELECT array_agg(format('anshim.%s(''cdc-2020'', %s)', name, arguments) ORDER BY place, n)
+	FROM unnest('{exposures_by,contacts_by,epicontacts_linelist,epicontacts_contacts,sormas_contacts,godata_contacts}'::text[]) WITH ORDINALITY AS f (name, n),
+		unnest(ARRAY['NULL, ''{}''::int[], ''{}''::date[]', '''pg_class'', ''{}''::int[], ''{}''::date[]', '''visit'', NULL::int[], ''{}''::date[]',
+			'''visit'', ARRAY[NULL::int], ARRAY[date ''2021-01-03'']', '''visit'', ARRAY[1], ARRAY[date ''infinity'']',
+			'''visit'', ARRAY[1], ARRAY[date ''-infinity'']', '''visit'', ARRAY[1], NULL',
+			'''visit'', ''{}''::int[], ''{}''::date[], during => ''empty''', '''visit'', ARRAY[1], ARRAY[date ''2021-01-03''], during => NULL'])
+		WITH ORDINALITY AS a (arguments, place)));
+SELECT told((SELECT array_agg(format('anshim.exposure_dot(%s)', arguments) ORDER BY place)
+	FROM unnest(ARRAY['NULL, ''{}''::int[], ''(,)''', '''pg_class'', ''{}''::int[], ''(,)''', '''visit'', NULL::int[], ''(,)''',
+			'''visit'', ARRAY[NULL::int], ''(,)''', '''visit'', ''{}''::int[], ''empty''', '''visit'', ARRAY[1], NULL',
+			'''visit'', ARRAY[1], ''(,)'', degrees => 0', '''visit'', ARRAY[1], ''(,)'', linger => ''1 month'''])
+		WITH ORDINALITY AS a (arguments, place)));
 \echo '    an onset that is not known: infectious all of the time; and a case who is not in the log'
 SELECT told(ARRAY[
 	$$anshim.exposures_by('cdc-2020', 'visit', ARRAY[1], ARRAY[NULL::date])$$,
