@@ -2,7 +2,7 @@
 --|
 --| Every row of a chained table has a column `link` of type `anshim.link`, its place in the chain: the number of its *strand*, the number
 --| of the *layout* that says which columns are covered, its place `seq` in the strand, counted from 1, and a SHA-256 hash over all of that,
---| the hash of the link before it, and the row. docs/formats.md has the bytes.
+--| the hash of the link before it, and the row. [formats.md](formats.md) has the bytes.
 --|
 --| As text a link is `strand/layout/seq/hash`: three decimal numbers and 64 hexadecimal digits in lower case. In binary protocols it is 48
 --| bytes: two integers of 4 bytes, one of 8, and the hash, big-endian. Anything else raises `22P02` as text and `22P03` as bytes.

@@ -4,7 +4,7 @@
 --|
 --| Removes what was sealed before a time, and returns how many rows went: of every strand the segments of all blocks that are older, up to the first that is
 --| not. Rows that are not sealed never go. The chain stays verifiable: the hashes that the tree still needs are kept, so that old
---| checkpoints still prove, and the expiry itself is an event in the log, for ever. Only the table's owner may call it.
+--| checkpoints still prove, and the expiry itself is an event in the log, for ever. Only the table's owner may call it, and only if she was granted `EXECUTE`.
 --|
 --| What goes is verified first. If a row was changed, the call says which, and removes nothing. All of it happens in one transaction: after a crash, or an error,
 --| nothing has gone, and the next call does it.

@@ -2,8 +2,8 @@
 --|
 --| A *visit log* is any table, plain or partitioned, with a subject, a venue, `entered_at timestamptz NOT NULL` and
 --| `left_at timestamptz`, which is null while it is not known. It is append-only: a check-out is one more row with the
---| same subject, venue and entered_at, and its left_at. A visit therefore ends at the greatest left_at among its rows,
---| or after `default_stay` if none has one.
+--| same subject, venue and entered_at, and its left_at. A visit therefore ends at the greatest left_at among its rows.
+--| If none has one, it ends when its venue says (`anshim.track_venues`), or else after `default_stay`.
 --|
 --| Subjects and venues may be of any type with a default B-tree operator class. The table stays yours: it is no member
 --| of the extension, carries your grants and policies, and is dumped as any other table.

@@ -88,7 +88,7 @@ REVOKE ALL ON FUNCTION anshim.set_retention(uuid, interval, text) FROM PUBLIC;
 --| ## anshim.expire_due
 --|
 --| Calls `anshim.expire` for each table of which `anshim.keep_for` has asked so, and returns how many rows went. To be called every night, by a role that owns the
---| tables and may execute `anshim.expire`.
+--| tables and may execute `anshim.expire`. All of it is one transaction: where one table fails, none loses rows, and the error says which it was.
 CREATE FUNCTION anshim.expire_due() RETURNS TABLE (target regclass, expired bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10
 SET search_path = pg_catalog, pg_temp
