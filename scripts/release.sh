@@ -34,7 +34,8 @@ fi
 sed -n '/^## \[Unreleased\]/,/^## \[[0-9]/p' CHANGELOG.md | grep -q '^- ' || die "CHANGELOG.md says nothing of it"
 
 sed -i "s/^default_version *=.*/default_version = '$version'/" anshim.control
-sed -i -E "s/\"version\": \"[0-9.]+\"/\"version\": \"$full\"/; s/anshim--[0-9.]+\.sql/anshim--$version.sql/" META.json
+sed -i -E "s/\"version\": \"[0-9.]+\"/\"version\": \"$full\"/; s/anshim--[0-9.]+\.sql/anshim--$version.sql/
+	s/\"release_status\": \"[a-z]+\"/\"release_status\": \"stable\"/" META.json
 # the version of the specification is another matter
 perl -0777 -i -pe 's/("meta-spec": \{\s*"version": )"[^"]*"/$1"1.0.0"/' META.json
 sed -i "s/^## \[Unreleased\]/## [Unreleased]\n\n## [$full] - $today/" CHANGELOG.md

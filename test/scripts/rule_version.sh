@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 #
-# One version: anshim.control's, which the build reads; META.json repeats it.
+# One version: anshim.control's, which the build reads; META.json and the
+# changelogs repeat it.
 . test/scripts/rules.bash
 
 version=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" anshim.control)
@@ -21,4 +22,5 @@ export version full=$version
 		print "META.json: no file for $_\n" for grep { !defined $m->{$_} } qw(name abstract maintainer license meta-spec);
 	' META.json
 	grep -qE "^## \[($full|$version|Unreleased)\]" CHANGELOG.md || printf 'CHANGELOG.md: nothing of %s\n' "$version"
+	head -n 1 debian/changelog | grep -qF "anshim ($version-" || printf 'debian/changelog: begins with %s\n' "$(head -n 1 debian/changelog)"
 } | rule "These do not say $version"
