@@ -191,7 +191,9 @@ run_trace(Call *call, bool backward, bool details)
 			visits.to = limit;
 	}
 	rules.horizon = backward ? -visits.from : visits.to;
-	if (!backward)
+	if (backward)
+		visits.from = trace_first_visit(&rules);
+	else
 		visits.to = trace_last_visit(&rules);
 
 	trace = trace_begin(call_open_log(call, visits, ARG_SKIP_UNREACHABLE), &rules);

@@ -199,6 +199,17 @@ trace_last_visit(const TraceRules *rules)
 	return time_add(rules->horizon, Min(rules->linger, rules->window));
 }
 
+/*
+ * Visits that end at this moment or before do not matter to a trace backwards:
+ * where minutes add up, air that they left may linger to the horizon and count
+ * with what was shed after it.
+ */
+static inline int64
+trace_first_visit(const TraceRules *rules)
+{
+	return time_add(-rules->horizon, rules->window > 0 ? -rules->linger : 0);
+}
+
 /* trace.c */
 extern Trace *trace_begin(VisitLog *log, const TraceRules *rules);
 extern int32 trace_add_case(Trace *trace, Ident ident, Span period);

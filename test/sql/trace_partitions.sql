@@ -195,3 +195,15 @@ SELECT count(*) FROM anshim.contacts('two_2', 5003, '[2021-03-03, 2021-03-04)');
 CREATE TABLE none (LIKE plain) PARTITION BY RANGE (entered_at);
 SELECT anshim.track_visits('none');
 SELECT count(*) FROM anshim.exposures('none', ARRAY[1], '(,)', 3);
+
+-- Where minutes add up, air that has lingered since a day long before counts with what was shed later.
+CREATE TABLE summed (subject int, venue int, entered_at timestamptz NOT NULL, left_at timestamptz) PARTITION BY RANGE (entered_at);
+CREATE TABLE summed_3 PARTITION OF summed FOR VALUES FROM ('2021-03-03') TO ('2021-03-04');
+CREATE TABLE summed_4 PARTITION OF summed FOR VALUES FROM ('2021-03-04') TO ('2021-03-06');
+SELECT anshim.track_visits('summed');
+INSERT INTO summed VALUES (1, 1, '2021-03-03 22:00', '2021-03-03 23:00'), (2, 1, '2021-03-05 00:00', '2021-03-05 01:00'),
+	(1, 2, '2021-03-05 01:00', '2021-03-05 02:00'), (2, 2, '2021-03-05 01:00', '2021-03-05 02:00');
+SELECT * FROM anshim.sources('summed', ARRAY[2], '[2021-03-05, 2021-03-06)', linger => '30 h', min_overlap => '2 h', accumulate => '2 h');
+SELECT * FROM anshim.sources('summed', ARRAY[2], '[2021-03-05, 2021-03-06)', linger => '24 h', min_overlap => '2 h', accumulate => '2 h');
+SELECT * FROM anshim.sources('summed', ARRAY[2], '(,)', since => '2021-03-05', linger => '30 h', min_overlap => '2 h', accumulate => '2 h');
+SELECT * FROM anshim.exposures('summed', ARRAY[1], '[2021-03-03, 2021-03-06)', linger => '30 h', min_overlap => '2 h', accumulate => '2 h');
