@@ -31,4 +31,5 @@ find "$output" -type f -printf '  %p\n'
 if [ "${KEEP:-0}" != 0 ]; then
 	say "" "The cluster stays up:"
 	keep_cluster demo anshim_demo
+	say "try:   SELECT * FROM anshim.exposures('visit', ARRAY['child 184'], '[1861-10-29, 1861-11-10)', degrees => 2);"
 fi

@@ -250,6 +250,8 @@ name_error_callback(void *arg)
 {
 	if (geterrcode() == ERRCODE_INVALID_NAME || geterrcode() == ERRCODE_INVALID_SCHEMA_NAME)
 		errhint("Name the table to make, with or without a schema that there is, as in 'visit' or 'public.visit'.");
+	else if (geterrcode() == ERRCODE_INSUFFICIENT_PRIVILEGE)
+		errhint("Name a schema in which you may create tables.");
 	else if (geterrcode() == ERRCODE_DUPLICATE_TABLE)
 		errhint("Give another name, or make a log of the table that is there: SELECT anshim.track_visits('...');");
 }
