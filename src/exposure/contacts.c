@@ -288,6 +288,7 @@ return_contact(Contacts *contacts, const Visit *visit, int32 venue, const Reach 
 	const Stay *stay = &contacts->stays[reach->stay];
 	Span		span = {visit->start, visit->end};
 	Span		both = span_intersect(span, stay->span);
+	int64		air_end = time_add(stay->span.to, trace_tail(trace, stay->span));
 	MemoryContext old = MemoryContextSwitchTo(contacts->call.row_context);
 	Interval   *together = palloc0(sizeof(Interval));
 	Datum		values[7];
@@ -298,9 +299,8 @@ return_contact(Contacts *contacts, const Visit *visit, int32 venue, const Reach 
 	values[1] = ident_to_datum(&trace->log->venue, ident_table_get(trace->venues, venue));
 	values[2] = ident_to_datum(&trace->log->venue,
 							   ident_table_get(trace->venues, stay->venue));
-	values[3] = TimestampTzGetDatum(Max(span.from, stay->span.from));
-	values[4] = TimestampTzGetDatum(Min(span.to,
-										time_add(stay->span.to, trace_tail(trace, stay->span))));
+	values[3] = TimestampTzGetDatum(time_to_timestamp(Max(span.from, stay->span.from)));
+	values[4] = TimestampTzGetDatum(time_to_timestamp(Min(span.to, air_end)));
 	values[5] = IntervalPGetDatum(together);
 	values[6] = Float8GetDatum(reach->metres);
 	MemoryContextSwitchTo(old);

@@ -77,7 +77,10 @@ span_mirror(Span span)
 	return mirrored;
 }
 
-/* A timestamptz, which may be infinite, as a time of a trace, and back. */
+/*
+ * A timestamptz, which may be infinite, as a time of a trace, and back: what
+ * lies beyond those that it can hold, as some air may, is infinite.
+ */
 static inline int64
 time_from_timestamp(TimestampTz t)
 {
@@ -87,7 +90,9 @@ time_from_timestamp(TimestampTz t)
 static inline TimestampTz
 time_to_timestamp(int64 t)
 {
-	return t == TIME_MIN ? DT_NOBEGIN : t;
+	if (t < MIN_TIMESTAMP)
+		return DT_NOBEGIN;
+	return t < END_TIMESTAMP ? t : DT_NOEND;
 }
 
 /* A tstzrange as a span; an empty one gives an empty span. */

@@ -443,3 +443,15 @@ FROM unnest('{1,2,77}'::bigint[]) AS c, LATERAL anshim.exposures('visit', ARRAY[
 SELECT c, (SELECT count(*) FROM anshim.exposures('visit', ARRAY[c], NULL::int, :during)) > 0 AS some FROM unnest('{1,2}'::bigint[]) AS c;
 -- In the select list, rows come as well.
 SELECT count(*) = :first_count AS same FROM (SELECT anshim.exposures('visit', '{1}'::bigint[], NULL::int, :during)) AS s;
+
+-- At the two ends of all time, too, what comes out is a time that can be read again.
+CREATE TABLE ends (subject int, venue int, entered_at timestamptz NOT NULL, left_at timestamptz);
+SELECT anshim.track_visits('ends');
+INSERT INTO ends VALUES (1, 1, '4714-11-24 00:00+00 BC', NULL), (2, 1, '4714-11-24 00:00+00 BC', '4714-11-24 00:00:00.000001+00 BC'),
+	(1, 2, '294276-12-31 23:59:59.999999+00', NULL), (3, 2, '294276-12-31 23:59:59.999999+00', NULL),
+	(4, 2, '294276-12-31 23:00+00', '294276-12-31 23:59:59.999999+00'), (5, 2, '294276-12-31 23:30+00', '294276-12-31 23:59:59+00');
+SELECT subject, started_at, ended_at, together FROM anshim.contacts('ends', 1, '(,)', linger => '3 days') ORDER BY 1;
+SELECT subject, started_at, ended_at, together FROM anshim.contacts('ends', 5, '(,)', linger => '3 days') ORDER BY 1;
+SELECT * FROM anshim.exposures('ends', ARRAY[1], '(,)', degrees => 3, latent => '106751991 days') ORDER BY 1;
+SELECT * FROM anshim.sources('ends', ARRAY[1], '(,)', degrees => 3, linger => '106751991 days') ORDER BY 1;
+SELECT * FROM anshim.hotspots('ends', ARRAY[1, 5], '(,)', 1, linger => '3 days') ORDER BY 1;
