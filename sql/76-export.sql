@@ -45,8 +45,12 @@ AS $$
 DECLARE
 	periods tstzrange[] := anshim.infectious_periods(onsets, definition, cardinality(cases));
 	rule anshim.definition := anshim.find_definition(definition);
+	whole tstzrange;
 BEGIN
 	PERFORM anshim.check_call(visits, cases, during, 'anshim.contacts_by(definition, %s, onsets, ...)');
+	-- with a period, this is either empty or at least a microsecond
+	whole := tstzrange(lower(during) + CASE WHEN lower_inc(during) THEN '0' ELSE '1 microsecond' END::interval,
+		upper(during) + CASE WHEN upper_inc(during) THEN '1 microsecond' ELSE '0' END::interval);
 	RETURN QUERY EXECUTE format(
 		'SELECT c.infector, e.subject, min(e.started_at), max(e.ended_at), count(*)::integer, sum(e.together)
 		 FROM unnest($2, $3) WITH ORDINALITY AS c (infector, period, place)
@@ -55,7 +59,7 @@ BEGIN
 		 WHERE NOT isempty(coalesce(c.period, ''(,)'') * $4)
 		 GROUP BY c.place, c.infector, e.subject
 		 ORDER BY c.place, min(e.started_at), e.subject', anshim.log_venue_type(visits))
-		USING visits, cases, periods, during, coalesce(contacts_by.within, rule.within, 0),
+		USING visits, cases, periods, whole, coalesce(contacts_by.within, rule.within, 0),
 			coalesce(rule.linger, '0'), coalesce(rule.min_overlap, '0'), rule.linger_ratio, rule.accumulate, skip_unreachable;
 END
 $$;

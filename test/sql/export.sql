@@ -32,6 +32,9 @@ GROUP BY n ORDER BY n;
 -- `during` bounds it; a period that lies outside gives nothing
 SELECT infector, subject, encounters FROM anshim.contacts_by('who-2020', 'visit', ARRAY['Ann', 'Dan'], '{2021-03-03, 2021-03-08}', '(,2021-03-03)');
 SELECT infector, subject, encounters FROM anshim.contacts_by('who-2020', 'visit', ARRAY['Ann'], '{2021-03-03}', '[2021-04-01, 2021-04-02)');
+-- ... even if by less than a microsecond
+SELECT infector, subject, encounters FROM anshim.contacts_by('who-2020', 'visit', ARRAY['Ann'], '{2021-03-03}', '(2021-03-16 23:59:59.999999,)');
+SELECT infector, subject, encounters FROM anshim.contacts_by('who-2020', 'visit', ARRAY['Ann', 'Bob'], '{2021-03-03, NULL}', '(2021-03-03 22:59:59.999999, 2021-03-04 00:00]') ORDER BY 1, 2;
 SELECT infector, subject, encounters FROM anshim.contacts_by('who-2020', 'visit', ARRAY['Ann'], '{NULL}') ORDER BY subject;
 
 -- epicontacts: everybody once, and first of all who says who; each hop once
