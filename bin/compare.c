@@ -3,6 +3,10 @@
  * compare.c
  *	  Does the catalog say what the events say?
  *
+ * The events were hashed on their way in; the catalog's tables were not, so
+ * whatever differs from the events is a finding, and a row is hashed by the
+ * layout that the events give.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -245,7 +245,10 @@ typedef struct AuditPlan
 	Unit	   *units;
 } AuditPlan;
 
+/* Read blocks and segments, say what is amiss, and add their units. */
 extern void plan_log(Audit *audit, HTAB *strands, AuditPlan *plan);
+
+/* Add units for what is not sealed; for counting all rows; for those of a leaf. */
 extern void plan_tails(Audit *audit, AuditPlan *plan);
 extern void plan_counts(Audit *audit, AuditPlan *plan);
 extern void plan_count(Audit *audit, AuditPlan *plan, int leaf);
@@ -277,6 +280,7 @@ typedef struct Trust
 	int			quorum;			/* so many of them */
 } Trust;
 
+/* One that the caller has kept; those of anshim.checkpoint and the head file. */
 extern void checkpoint_check(Audit *audit, const char *note, Size len, const Trust *trust);
 extern void checkpoints_check(Audit *audit);
 

@@ -3,6 +3,8 @@
  * member.c
  *	  The details of events: members of jsonb objects
  *
+ * Numbers are exact: one that is no integer, or beyond int8, is none.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

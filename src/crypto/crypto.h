@@ -26,8 +26,8 @@
 #define CRYPTO_SIGNATURE_MAX_LEN 64
 
 /*
- * SHA-256 of one piece, and of many.  A CryptoSha256 can be used again and
- * again: crypto_sha256_end() leaves it ready for the next message.
+ * SHA-256 (FIPS 180-4) of one piece, and of many.  A CryptoSha256 can be used
+ * again and again: crypto_sha256_end() leaves it ready for the next message.
  */
 typedef struct CryptoSha256 CryptoSha256;
 
@@ -45,8 +45,9 @@ extern void crypto_sha256_keep(CryptoSha256 *hash);
 extern bool crypto_equal(const void *a, const void *b, Size len);
 
 /*
- * Memory for a secret: zeroed when it is freed, and kept from core files and
- * from swap where the system lets us.
+ * Memory for a secret of `size` bytes, zeros at first: zeroed again when it is
+ * freed, and kept from core files and from swap where the system lets us.
+ * Errors: 53200 where what is set aside for secrets is used up.
  */
 typedef struct CryptoSecret CryptoSecret;
 

@@ -29,6 +29,11 @@ struct CryptoHandle
 	void		(*release) (CryptoHandle *handle);
 };
 
+/*
+ * A struct of `size` bytes, zeroed, that begins with a CryptoHandle and belongs
+ * to the current resource owner; keeping takes it from there; freeing calls
+ * `release`, whoever it belongs to.
+ */
 extern void *crypto_handle_alloc(Size size, void (*release) (CryptoHandle *handle));
 extern void crypto_handle_keep(CryptoHandle *handle);
 extern void crypto_handle_free(CryptoHandle *handle);

@@ -3,6 +3,10 @@
  * hpke.c
  *	  Messages sealed to an X25519 key
  *
+ * Checks what is asked for, and leaves the rest to hpke_openssl.c or
+ * hpke_evp.c, whichever is compiled.  What does not open leaves nothing of
+ * itself in `message`: it is wiped.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -3,6 +3,8 @@
  * hpke_openssl.c
  *	  HPKE by OpenSSL's own functions, 3.2 or newer
  *
+ * One context a message, freed before the function returns.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -3,6 +3,12 @@
  * command.c
  *	  What functions of event triggers learn of the command
  *
+ * Asked in SQL of pg_event_trigger_ddl_commands(), since nothing else tells
+ * an extension.  It works inside an event trigger's function alone, and raises
+ * the server's own error elsewhere.
+ *
+ * Memory: a list that is returned lies in the caller's memory context.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -3,6 +3,9 @@
  * owner.c
  *	  What a function that changes a table asks first
  *
+ * Nothing here takes a lock: what is said of a relation holds as long as the
+ * caller's own lock on it does.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -6,6 +6,13 @@
  * anshim.check_call() checks the same for functions in SQL that call one of
  * these, so that what is wrong is told of the call that the user wrote.
  *
+ * A call goes: call_begin(), arguments, call_open_log(), call_add_cases(), the
+ * trace, call_begin_rows(), call_row() for each row, call_end().  Rows go to a
+ * tuplestore, and are seen by nobody before the call has ended: so call_end()
+ * can record the look first, and a failure shows nothing.
+ *
+ * Memory: the values of ROWS_KEPT rows at a time, in a context of their own.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -20,6 +20,7 @@ typedef struct Tally
 	int64		together;		/* microseconds */
 } Tally;
 
+/* For one trace, in its memory; nothing is counted yet. */
 extern struct Encounters *encounters_create(Memory *memory);
 
 /* Note a piece of the level under way: its stay, without the air behind. */
@@ -38,6 +39,7 @@ extern void encounters_build(Trace *trace);
  */
 extern void encounters_count(Trace *trace, int32 subject, int32 air, Span visit);
 
+/* What was counted of a subject, at the end of a trace; zeros for a case. */
 extern Tally encounters_of(const Trace *trace, int32 subject);
 
 #endif							/* ANSHIM_ENCOUNTERS_H */

@@ -3,6 +3,9 @@
  * times.c
  *	  Times, lengths and spans of a trace
  *
+ * Spans are sorted with a look for interrupts now and then, as a trace may
+ * have millions.  Lists lie in a trace's Memory, and only grow.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -71,6 +71,10 @@ typedef enum KeyVerdict
 	KEY_SECRET_MISSING			/* an HMAC key's; a warning was raised */
 } KeyVerdict;
 
+/*
+ * Is this the key's signature of the message?  Nothing is asked of the key's
+ * validity, or of its revocation.
+ */
 extern KeyVerdict key_verify(Key *key, const uint8 *message, Size len,
 							 const uint8 *signature, Size signature_len);
 

@@ -3,6 +3,16 @@
  * sign.c
  *	  anshim.sign(), anshim.issue_pass()
  *
+ * A token is signed with what the key's row says now, by key_for_signing(),
+ * and verified before it is returned, by key_sign().  issue_pass() writes
+ * nothing of the subject into it: the row of anshim.pass has that, and is
+ * inserted in the caller's transaction, so that a pass whose transaction came
+ * to nothing belongs to nobody.
+ *
+ * Locking: RowExclusiveLock on the tables of passes, by SQL.
+ * Memory: a token is put together on the stack, and returned in the caller's
+ * memory context.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

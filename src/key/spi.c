@@ -3,6 +3,9 @@
  * spi.c
  *	  What SQL-callable functions share: arguments, statements, calls
  *
+ * Whoever calls has connected SPI, but for spi_refuse_null().  What these raise
+ * is for the user, and what SPI itself cannot do is an internal error.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -47,9 +47,11 @@ typedef struct MerkleRange
 /* Called for every complete node that appending brings about, leaves included. */
 typedef void (*MerkleSink) (void *arg, const MerkleNode *node);
 
+/* SHA-256(0x01 || left || right); and SHA-256 of nothing, the root of no leaves. */
 extern void merkle_node_hash(const MerkleHash left, const MerkleHash right, MerkleHash node);
 extern void merkle_empty_root(MerkleHash root);
 
+/* The empty range [from, from) */
 extern void merkle_range_init(MerkleRange *range, int64 from);
 
 /* Add the leaf with this leaf hash, at index range->to.  sink may be NULL. */

@@ -30,7 +30,8 @@ typedef struct Tile
 } Tile;
 
 /*
- * One of the extension's tables, read by an index, under a snapshot.
+ * One of the extension's tables, read by an index, under a snapshot.  Both are
+ * locked with AccessShareLock while the scan lasts; a row is good until the next.
  */
 typedef struct StoreScan
 {
@@ -72,6 +73,7 @@ extern Segment *store_segments_from(const pg_uuid_t *chain, int64 first, int64 e
 extern bool store_last_settled_block(const pg_uuid_t *chain, Snapshot snapshot, LogBlock *block,
 									 bool *newer);
 
+/* Add a row to anshim.block, and to anshim.segment. */
 extern void store_block(const pg_uuid_t *chain, const LogBlock *block);
 extern void store_segment(const pg_uuid_t *chain, const Segment *segment);
 

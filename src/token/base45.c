@@ -3,6 +3,8 @@
  * base45.c
  *	  Base45 (RFC 9285), the alphabet of alphanumeric QR codes
  *
+ * No table of the server's, no allocation: the fuzzer compiles this alone.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -69,6 +69,10 @@ typedef struct CborCursor
 	CwtFault	fault;
 } CborCursor;
 
+/*
+ * A cursor over these bytes; one over a span of another's, whose faults count
+ * from where that one's do; and noting a fault, which is always false.
+ */
 extern void cbor_open(CborCursor *cur, const uint8 *bytes, size_t len);
 extern void cbor_enter(CborCursor *inner, const CborCursor *outer,
 					   ByteSpan span);

@@ -3,6 +3,9 @@
  * compare.c
  *	  anshim.token: order, equality and hash, all over the bytes
  *
+ * Equal tokens are equal bytes, as there is one encoding of each; so order
+ * and hash need not take a token apart.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -3,6 +3,10 @@
  * cose.c
  *	  COSE_Sign1 and COSE_Mac0 (RFC 9052): structure, no cryptography
  *
+ * A message is read in one pass, without a copy: what is found points into
+ * the caller's bytes.  Only its structure is checked here; which headers and
+ * algorithms a token may have is cwt.c's to say.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -3,6 +3,10 @@
  * cwt.c
  *	  An anshim token: a CWT (RFC 8392) in COSE, read and written
  *
+ * Everything that a token may be, cwt_read() checks; its parts point into the
+ * caller's bytes.  Nothing here allocates or raises anything.  Writers count
+ * what does not fit, so that one call tells the length that another needs.
+ *
  * Copyright (c) 2026, anshim contributors
  *
  *-------------------------------------------------------------------------

@@ -40,7 +40,10 @@ typedef struct IndexRow
 	int32		range;			/* which range it answers */
 } IndexRow;
 
-/* Whose visibility: shared by the indexes of one table. */
+/*
+ * Visibility of a table's rows: one checker is shared by all of its indexes.
+ * Under SERIALIZABLE it locks the whole table against phantoms.
+ */
 typedef struct HeapChecker HeapChecker;
 
 extern HeapChecker *heap_checker_create(Memory *memory, Relation heap, Snapshot snapshot);

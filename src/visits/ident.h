@@ -118,6 +118,7 @@ typedef struct IdentTable
 	struct RBTree *tree;		/* IDENT_ORDERED only */
 } IdentTable;
 
+/* An empty table; `type` and `initial` have to live as long. */
 extern IdentTable *ident_table_create(Memory *memory, const IdentType *type,
 									  Size entry_size, const void *initial);
 

@@ -102,6 +102,7 @@ extern char *stay_check_sql(const LogRecord *record);
 /* Did the CHECK hold for all that the active snapshot sees? */
 extern bool stay_check_old_enough(Relation rel);
 
+/* What an index of this table must look like to be of use. */
 extern void index_pattern_init(IndexPattern *pattern, Relation rel,
 							   const LogColumns *columns);
 

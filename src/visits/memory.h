@@ -32,6 +32,11 @@ typedef struct Memory
 /* anshim.max_memory, in kilobytes */
 extern PGDLLIMPORT int anshim_max_memory;
 
+/*
+ * A Memory of its own context, a child of the current one, and with it the end
+ * of all that was taken of it.  Errors of all functions here: 53400 beyond the
+ * limit.
+ */
 extern Memory *memory_create(const char *name);
 extern void memory_delete(Memory *memory);
 
@@ -75,6 +80,7 @@ typedef struct Store
 	Size		chunks_size;
 } Store;
 
+/* An empty one, of elements of `size` bytes */
 extern void store_init(Store *store, Memory *memory, Size size);
 
 /* One more element, whose contents are undefined. */
