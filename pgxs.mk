@@ -125,6 +125,8 @@ OBJS = \
 	src/visits/part_keys.o \
 	src/visits/remote_list.o \
 	src/visits/servers.o \
+	src/visits/sql_cursor.o \
+	src/visits/sql_packed.o \
 	src/visits/sql_source.o \
 	src/visits/sql_statement.o \
 	src/visits/venue_stays.o \

@@ -23,7 +23,6 @@
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -33,6 +32,7 @@
 #include "geo.h"
 #include "locations.h"
 #include "visits/log_check.h"
+#include "visits/uncompiled.h"
 
 /* Answers that are fetched at a time */
 #define FETCH_BATCH 1000
@@ -173,14 +173,8 @@ proximity_neighbours(Proximity *proximity, const Ident *venues, int n,
 	Portal		portal;
 	int			guc_level;
 
-	/*
-	 * The planner takes the distances for dear, and would compile them anew
-	 * for each level: longer than they take, and without a look for
-	 * interrupts.
-	 */
-	guc_level = NewGUCNestLevel();
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	/* Distances are dear, to the planner at least. */
+	guc_level = uncompiled_begin();
 	SPI_connect();
 	values[0] = venue_array(proximity, venues, n);
 	values[1] = Float8GetDatum(proximity->within);
@@ -195,7 +189,7 @@ proximity_neighbours(Proximity *proximity, const Ident *venues, int n,
 	}
 	SPI_cursor_close(portal);
 	SPI_finish();
-	AtEOXact_GUC(false, guc_level);
+	uncompiled_end(guc_level);
 
 	if (answers.n > PG_INT32_MAX)
 		ereport(ERROR,

@@ -15,7 +15,9 @@
  *		SELECT t.* FROM ROWS FROM (unnest($1), unnest($2), ...) AS q (e1, e2, ...),
  *			LATERAL (SELECT ... WHERE t.key = q.e1 AND t.entered_at >= q.e2 ...) AS t
  *
- * which the other side plans as it would any other.  Everything else stays as
+ * which the other side plans as it would any other.  If it groups by an
+ * expression, that was only for having the expression done over there, and is
+ * left out.  Everything else stays as
  * postgres_fdw has it: names, casts, parameters, connection, transaction and
  * fetching.
  *
@@ -43,6 +45,9 @@
 
 /* How statements begin that were made anew */
 #define LIST_BEGIN "SELECT anshim_t.* FROM ROWS FROM ("
+
+/* How those end that ask for groups of one row, which need not be groups */
+#define GROUP_END " GROUP BY 1"
 
 /* How postgres_fdw writes ($1)[1], but for what is between these */
 #define ELEMENT_BEGIN "(($"
@@ -107,6 +112,13 @@ list_statement(const char *element_sql, int n)
 		if (types[number - 1] == NULL)
 			types[number - 1] = pnstrdup(type, end + strlen("[]") - type);
 		at = end + strlen(ELEMENT_END) - 1;
+	}
+
+	if (inner.len > strlen(GROUP_END) &&
+		strcmp(inner.data + inner.len - strlen(GROUP_END), GROUP_END) == 0)
+	{
+		inner.len -= strlen(GROUP_END);
+		inner.data[inner.len] = '\0';
 	}
 
 	initStringInfo(&sql);

@@ -24,6 +24,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "executor/execdesc.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
@@ -325,6 +326,19 @@ named_notify(AsyncRequest *request)
 	error_context_stack = callback.previous;
 }
 
+/* The one table that is scanned, or whose groups are; NULL if there are several. */
+static const char *
+scanned_table(const ForeignScanState *scan)
+{
+	int			member;
+
+	if (scan->ss.ss_currentRelation)
+		return RelationGetRelationName(scan->ss.ss_currentRelation);
+	if (!bms_get_singleton_member(castNode(ForeignScan, scan->ss.ps.plan)->fs_relids, &member))
+		return NULL;
+	return get_rel_name(exec_rt_fetch(member, scan->ss.ps.state)->relid);
+}
+
 static bool
 name_scan(PlanState *state, void *context)
 {
@@ -336,8 +350,7 @@ name_scan(PlanState *state, void *context)
 	named = MemoryContextAlloc(state->state->es_query_cxt, sizeof(NamedRoutine));
 	named->routine = *scan->fdwroutine;
 	named->wrapped = scan->fdwroutine;
-	named->table = scan->ss.ss_currentRelation ?
-		RelationGetRelationName(scan->ss.ss_currentRelation) : NULL;
+	named->table = scanned_table(scan);
 	named->server = GetForeignServer(castNode(ForeignScan, state->plan)->fs_server)->servername;
 	named->routine.IterateForeignScan = named_iterate;
 	named->routine.EndForeignScan = named_end;

@@ -33,6 +33,8 @@
 #include "part_keys.h"
 #include "remote_list.h"
 #include "servers.h"
+#include "sql_cursor.h"
+#include "sql_packed.h"
 #include "sql_source.h"
 #include "sql_statement.h"
 #include "venue_stays.h"
@@ -242,6 +244,8 @@ check_row(const Asking *asking, const SqlRow *row)
 static void
 take_rows(Asking *asking, SPITupleTable *batch, uint64 n)
 {
+	const SqlQuestion *question = &asking->question;
+
 	memory_reserve(asking->memory, asking->rows, asking->nrows, asking->rows_size, n);
 	asking->source->counts->moved_rows += n;
 	for (uint64 i = 0; i < n; i++)
@@ -251,10 +255,12 @@ take_rows(Asking *asking, SPITupleTable *batch, uint64 n)
 		bool		nulls[4];
 
 		heap_deform_tuple(batch->vals[i], batch->tupdesc, values, nulls);
+		if (question->packed && !nulls[0])
+			sql_packed_read(question->key, question->other, values[0], values, nulls);
 		if (nulls[0] || nulls[1] || nulls[2])
 			continue;			/* never counts */
-		row->key = ident_keep(asking->memory, asking->question.key, values[0]);
-		row->other = ident_keep(asking->memory, asking->question.other, values[1]);
+		row->key = ident_keep(asking->memory, question->key, values[0]);
+		row->other = ident_keep(asking->memory, question->other, values[1]);
 		row->start = DatumGetTimestampTz(values[2]);
 		row->left = nulls[3] ? NO_LEFT : DatumGetTimestampTz(values[3]);
 		if (!nulls[3] && row->left == NO_LEFT)
@@ -264,59 +270,23 @@ take_rows(Asking *asking, SPITupleTable *batch, uint64 n)
 	}
 }
 
-static void
-make_statement(const Asking *asking, SqlStatement *statement)
-{
-	memset(statement, 0, sizeof(SqlStatement));
-	for (int i = 0; i < asking->source->nparts; i++)
-		sql_statement_add(statement, &asking->question, &asking->source->parts[i], &asking->lists[i]);
-}
-
-static SPIPlanPtr
-prepare(const SqlStatement *statement)
-{
-	SPIPlanPtr	plan = SPI_prepare_cursor(statement->sql.data, statement->nparams, statement->types,
-										  CURSOR_OPT_GENERIC_PLAN);
-
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	return plan;
-}
-
-/* Have the plan's lists asked about as such; false if not all of them can be. */
-static bool
-apply_lists(SPIPlanPtr plan, int nlists)
-{
-	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
-	PlannedStmt *stmt = linitial_node(PlannedStmt, cached->stmt_list);
-	MemoryContext old = MemoryContextSwitchTo(cached->context);
-	bool		all;
-
-	remote_list_apply(stmt);
-	all = remote_list_count(stmt) == nlists;
-	MemoryContextSwitchTo(old);
-	ReleaseCachedPlan(cached, NULL);
-	return all;
-}
-
 /*
- * Open a cursor on the statement.  What changes a server's definition meanwhile
- * has PostgreSQL make the plan again, without our lists.
+ * Put together what asks all parts that have ranges.  Answers are packed if any
+ * come from far away.
  */
-static Portal
-open_statement(SPIPlanPtr plan, const SqlStatement *statement)
+static void
+make_statement(Asking *asking, SqlStatement *statement)
 {
-	for (;;)
-	{
-		Portal		portal;
+	const SqlSource *source = asking->source;
+	SqlQuestion *question = &asking->question;
 
-		if (statement->nlists > 0 && !apply_lists(plan, statement->nlists))
-			return NULL;
-		portal = SPI_cursor_open(NULL, plan, statement->values, NULL, true);
-		if (remote_list_count(portal->queryDesc->plannedstmt) == statement->nlists)
-			return portal;
-		SPI_cursor_close(portal);
-	}
+	memset(statement, 0, sizeof(SqlStatement));
+	question->packed = false;
+	for (int i = 0; i < source->nparts; i++)
+		question->packed |= source->parts[i].form == SQL_REMOTE_LIST && asking->lists[i].n > 0 &&
+			sql_packed_allowed(question->key, question->other);
+	for (int i = 0; i < source->nparts; i++)
+		sql_statement_add(statement, question, &source->parts[i], &asking->lists[i]);
 }
 
 /*
@@ -327,7 +297,6 @@ ask(Asking *asking)
 {
 	SqlSource  *source = asking->source;
 	SqlStatement statement;
-	SPIPlanPtr	plan;
 	Portal		portal;
 	ErrorContextCallback callback;
 
@@ -335,8 +304,7 @@ ask(Asking *asking)
 	if (statement.nparams == 0)
 		return;
 	servers_begin(&callback);
-	plan = prepare(&statement);
-	portal = open_statement(plan, &statement);
+	portal = sql_cursor_open(&statement);
 	if (portal == NULL)
 	{
 		/* some condition cannot be sent: those that can must do */
@@ -345,10 +313,8 @@ ask(Asking *asking)
 			if (source->parts[i].form == SQL_REMOTE_LIST)
 				use_conditions(asking, i);
 		}
-		SPI_freeplan(plan);
 		make_statement(asking, &statement);
-		plan = prepare(&statement);
-		portal = open_statement(plan, &statement);
+		portal = sql_cursor_open(&statement);
 	}
 	servers_name(portal);
 	source->counts->statements++;
@@ -360,7 +326,6 @@ ask(Asking *asking)
 		SPI_freetuptable(SPI_tuptable);
 	} while (SPI_processed > 0);
 	SPI_cursor_close(portal);
-	SPI_freeplan(plan);
 	servers_end(&callback);
 }
 

@@ -18,7 +18,8 @@
  *
  *		FROM t WHERE t.key = (keys)[1] AND t.entered_at >= (starts)[1] AND ...
  *
- * out of which remote_list.c makes the same join, to be done over there.
+ * out of which remote_list.c makes the same join, to be done over there.  Where
+ * it can be, the answer is packed (sql_packed.c), in all branches.
  *
  * What else may be far away, tables of another wrapper, views that read foreign
  * tables, and Citus's, has nothing but conditions, all of which can be sent along:
@@ -55,6 +56,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -62,6 +64,7 @@
 #include "compat.h"
 #include "log_check.h"
 #include "remote_list.h"
+#include "sql_packed.h"
 #include "sql_statement.h"
 
 /* Ranges for each slice of time, and the most slices */
@@ -90,6 +93,18 @@ enum
 	CONDITION_PARAMS,
 	JOIN_PARAMS = FIRST
 };
+
+/* What a branch's SQL depends on, of its ranges */
+typedef struct BranchShape
+{
+	bool		several;		/* conditions: ranges of one key */
+	bool		seconds;		/* a remote list's times are seconds since
+								 * 1970 */
+} BranchShape;
+
+/* Seconds of these are as exact as times: see bind_times() */
+#define LEAST_IN_SECONDS (((int64) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE)) * USECS_PER_DAY)
+#define GREATEST_IN_SECONDS (LEAST_IN_SECONDS + (INT64CONST(1) << 32) * USECS_PER_SEC - 1)
 
 /* Can the other side look a key up in our order? */
 static bool
@@ -131,27 +146,47 @@ append_in_range(StringInfo sql, const char *key, const char *time, const char *l
 				   psprintf("($%d)[%s]", base + YOUNG, range));
 }
 
-/* The join of a table with the ranges, here or, as of the first one, there */
+/* The join of a table with the ranges */
 static void
 append_join(StringInfo sql, const SqlPart *part, const char *key, const char *equals,
 			const char *time, const char *left, int base)
 {
-	bool		here = part->form == SQL_JOIN;
-	const char *table = relation_sql_name(part->part->heap);
-#define ELEMENT(param, name) (here ? name : remote_list_element(base + param))
+	appendStringInfo(sql, "ROWS FROM (pg_catalog.unnest($%d), pg_catalog.unnest($%d), "
+					 "pg_catalog.unnest($%d), pg_catalog.unnest($%d), pg_catalog.unnest($%d))"
+					 " AS q (key, lower, upper, asked, young) JOIN %s AS t"
+					 " ON %s %s q.key AND %s OPERATOR(pg_catalog.>=) q.lower AND %s OPERATOR(pg_catalog.<) q.upper",
+					 base + KEYS, base + STARTS, base + ENDS, base + ASKED, base + YOUNG,
+					 relation_sql_name(part->part->heap), key, equals, time, time);
+	append_matters(sql, time, left, "q.asked", "q.young");
+}
 
-	if (here)
-		appendStringInfo(sql, "ROWS FROM (pg_catalog.unnest($%d), pg_catalog.unnest($%d), "
-						 "pg_catalog.unnest($%d), pg_catalog.unnest($%d), pg_catalog.unnest($%d))"
-						 " AS q (key, lower, upper, asked, young) JOIN %s AS t ON",
-						 base + KEYS, base + STARTS, base + ENDS, base + ASKED, base + YOUNG, table);
-	else
-		appendStringInfo(sql, "%s AS t WHERE", table);
-	appendStringInfo(sql, " %s %s %s AND %s OPERATOR(pg_catalog.>=) %s AND %s OPERATOR(pg_catalog.<) %s",
-					 key, equals, ELEMENT(KEYS, "q.key"), time, ELEMENT(STARTS, "q.lower"),
-					 time, ELEMENT(ENDS, "q.upper"));
-	append_matters(sql, time, left, ELEMENT(ASKED, "q.asked"), ELEMENT(YOUNG, "q.young"));
-#undef ELEMENT
+/* An element of times, which may come as seconds */
+static char *
+time_element(int param, bool seconds)
+{
+	char	   *element = remote_list_element(param);
+
+	return seconds ? psprintf("pg_catalog.to_timestamp(%s)", element) : element;
+}
+
+/*
+ * The same join as of the first of the ranges: to be done over there.  Packed
+ * rows are what they are grouped by, so that postgres_fdw has them packed there.
+ */
+static void
+append_remote_join(StringInfo sql, const SqlPart *part, const char *key, const char *equals,
+				   const char *time, const char *left, int base, bool seconds, bool packed)
+{
+	appendStringInfo(sql, "%s AS t WHERE %s %s %s"
+					 " AND %s OPERATOR(pg_catalog.>=) %s AND %s OPERATOR(pg_catalog.<) %s",
+					 relation_sql_name(part->part->heap),
+					 key, equals, remote_list_element(base + KEYS),
+					 time, time_element(base + STARTS, seconds),
+					 time, time_element(base + ENDS, seconds));
+	append_matters(sql, time, left, time_element(base + ASKED, seconds),
+				   time_element(base + YOUNG, seconds));
+	if (packed)
+		appendStringInfoString(sql, " GROUP BY 1");
 }
 
 /*
@@ -159,21 +194,31 @@ append_join(StringInfo sql, const SqlPart *part, const char *key, const char *eq
  */
 static void
 append_branch(StringInfo sql, const SqlQuestion *question, const SqlPart *part, int base,
-			  bool several)
+			  const BranchShape *shape)
 {
 	const VisitLog *log = question->log;
 	const char *equals = ident_equality_operator(question->key);
 	const char *key = quote_qualified_identifier("t", NameStr(*question->key_column));
 	const char *time = quote_qualified_identifier("t", NameStr(log->entered_at_column));
 	const char *left = quote_qualified_identifier("t", NameStr(log->left_at_column));
+	const char *other = quote_qualified_identifier("t", NameStr(*question->other_column));
 
 	key = psprintf("%s::%s", key, format_type_be_qualified(question->key->typid));
-	appendStringInfo(sql, "SELECT %s, %s::%s, %s, %s FROM ", key,
-					 quote_qualified_identifier("t", NameStr(*question->other_column)),
-					 format_type_be_qualified(question->other->typid), time, left);
-	if (part->form != SQL_CONDITIONS)
+	other = psprintf("%s::%s", other, format_type_be_qualified(question->other->typid));
+	if (question->packed)
+		appendStringInfo(sql, "SELECT %s FROM ",
+						 sql_packed_value(question->key, key, question->other, other, time, left));
+	else
+		appendStringInfo(sql, "SELECT %s, %s, %s, %s FROM ", key, other, time, left);
+	if (part->form == SQL_JOIN)
 	{
 		append_join(sql, part, key, equals, time, left, base);
+		return;
+	}
+	if (part->form == SQL_REMOTE_LIST)
+	{
+		append_remote_join(sql, part, key, equals, time, left, base, shape->seconds,
+						   question->packed);
 		return;
 	}
 	appendStringInfo(sql, "%s AS t WHERE %s %s ANY ($%d)"
@@ -181,7 +226,7 @@ append_branch(StringInfo sql, const SqlQuestion *question, const SqlPart *part, 
 					 relation_sql_name(part->part->heap), key, equals, base + KEYS,
 					 time, base + LEAST, time, base + GREATEST);
 	if (is_order_everywhere(question->key))
-		append_in_range(sql, key, time, left, base, several);
+		append_in_range(sql, key, time, left, base, shape->several);
 }
 
 static Datum
@@ -211,34 +256,89 @@ array_type(const IdentType *type)
 	return array;
 }
 
-/* A branch's parameters: those that all branches have, then those of conditions */
-static void
-bind_branch(const SqlQuestion *question, SqlForm form, const SqlRange *ranges, Size n,
-			Oid *types, Datum *values, bool *several)
+/* Is each of the times infinite, or within what seconds can say? */
+static bool
+are_seconds(const Datum *times, Size n)
 {
+	for (Size i = 0; i < n; i++)
+	{
+		int64		time = DatumGetTimestampTz(times[i]);
+
+		if (!TIMESTAMP_NOT_FINITE(time) && (time < LEAST_IN_SECONDS || time > GREATEST_IN_SECONDS))
+			return false;
+	}
+	return true;
+}
+
+static Datum
+seconds_of(int64 time)
+{
+	if (TIMESTAMP_IS_NOBEGIN(time))
+		return Float8GetDatum(-get_float8_infinity());
+	if (TIMESTAMP_IS_NOEND(time))
+		return Float8GetDatum(get_float8_infinity());
+	return Float8GetDatum((float8) (time - LEAST_IN_SECONDS) / USECS_PER_SEC);
+}
+
+/* One of the fields of all ranges, which is a time */
+static void
+copy_times(const SqlRange *ranges, Size n, Size offset, Datum *times)
+{
+	for (Size i = 0; i < n; i++)
+		times[i] = TimestampTzGetDatum(*(const int64 *) ((const char *) &ranges[i] + offset));
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * Bind the ranges' times; true if as seconds since 1970, for to_timestamp() to
+ * take.  These are shorter as text, and sooner written and read, as which they
+ * are sent.  Until 2106 they lose nothing: a double is off by a quarter of a
+ * microsecond at most then, to_timestamp() by as much again, less than makes it
+ * round to another one.
+ */
+static bool
+bind_times(SqlForm form, const SqlRange *ranges, Size n, Oid *types, Datum *values)
+{
+	static const Size offsets[] = {
+		[STARTS] = offsetof(SqlRange, from),
+		[ENDS] = offsetof(SqlRange, to),
+		[ASKED] = offsetof(SqlRange, asked),
+		[YOUNG] = offsetof(SqlRange, young)
+	};
 	Datum	   *times = palloc_array(Datum, n);
+	bool		seconds = form == SQL_REMOTE_LIST;
+
+	for (int i = 0; i < lengthof(offsets) && seconds; i++)
+	{
+		copy_times(ranges, n, offsets[i], times);
+		seconds = are_seconds(times, n);
+	}
+	for (int i = 0; i < lengthof(offsets); i++)
+	{
+		copy_times(ranges, n, offsets[i], times);
+		for (Size j = 0; seconds && j < n; j++)
+			times[j] = seconds_of(DatumGetTimestampTz(times[j]));
+		types[i] = seconds ? FLOAT8ARRAYOID : TIMESTAMPTZARRAYOID;
+		values[i] = make_array(times, n, seconds ? FLOAT8OID : TIMESTAMPTZOID);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return seconds;
+}
+
+/* A branch's parameters: those that all branches have, then those of conditions */
+static BranchShape
+bind_branch(const SqlQuestion *question, SqlForm form, const SqlRange *ranges, Size n,
+			Oid *types, Datum *values)
+{
 	Datum	   *keys = palloc_array(Datum, n);
 	Datum	   *first = palloc_array(Datum, n);
 	Datum	   *last = palloc_array(Datum, n);
 	int64		least = PG_INT64_MAX;
 	int64		greatest = PG_INT64_MIN;
 	Size		nkeys = 0;
+	BranchShape shape;
 
-#define BIND_TIMES(place, field) \
-	do { \
-		for (Size i = 0; i < n; i++) \
-			times[i] = TimestampTzGetDatum(ranges[i].field); \
-		types[place] = TIMESTAMPTZARRAYOID; \
-		values[place] = make_array(times, n, TIMESTAMPTZOID); \
-		CHECK_FOR_INTERRUPTS(); \
-	} while (0)
-
-	BIND_TIMES(STARTS, from);
-	BIND_TIMES(ENDS, to);
-	BIND_TIMES(ASKED, asked);
-	BIND_TIMES(YOUNG, young);
-#undef BIND_TIMES
-
+	shape.seconds = bind_times(form, ranges, n, types, values);
 	for (Size i = 0; i < n; i++)
 	{
 		if (form != SQL_CONDITIONS || i == 0 ||
@@ -251,17 +351,18 @@ bind_branch(const SqlQuestion *question, SqlForm form, const SqlRange *ranges, S
 		least = Min(least, ranges[i].from);
 		greatest = Max(greatest, ranges[i].to);
 	}
-	*several = nkeys < n;
+	shape.several = nkeys < n;
 	types[KEYS] = array_type(question->key);
 	values[KEYS] = make_array(keys, nkeys, question->key->typid);
 	if (form != SQL_CONDITIONS)
-		return;
+		return shape;
 	types[FIRST] = types[LAST] = INT4ARRAYOID;
 	values[FIRST] = make_array(first, nkeys, INT4OID);
 	values[LAST] = make_array(last, nkeys, INT4OID);
 	types[LEAST] = types[GREATEST] = TIMESTAMPTZOID;
 	values[LEAST] = TimestampTzGetDatum(least);
 	values[GREATEST] = TimestampTzGetDatum(greatest);
+	return shape;
 }
 
 static void
@@ -269,7 +370,7 @@ add_branch(SqlStatement *statement, const SqlQuestion *question, const SqlPart *
 		   const SqlRange *ranges, Size n)
 {
 	int			base = statement->nparams;
-	bool		several;
+	BranchShape shape;
 
 	if (n == 0)
 		return;
@@ -291,9 +392,9 @@ add_branch(SqlStatement *statement, const SqlQuestion *question, const SqlPart *
 			memcpy(statement->values, values, base * sizeof(Datum));
 		}
 	}
-	bind_branch(question, part->form, ranges, n, statement->types + base, statement->values + base,
-				&several);
-	append_branch(&statement->sql, question, part, base + 1, several);
+	shape = bind_branch(question, part->form, ranges, n, statement->types + base,
+						statement->values + base);
+	append_branch(&statement->sql, question, part, base + 1, &shape);
 	statement->nparams += part->form == SQL_CONDITIONS ? CONDITION_PARAMS : JOIN_PARAMS;
 	statement->nlists += part->form == SQL_REMOTE_LIST;
 }

@@ -23,6 +23,7 @@ typedef struct SqlQuestion
 	const NameData *other_column;
 	const IdentType *key;
 	const IdentType *other;
+	bool		packed;			/* answers come as in sql_packed.h */
 } SqlQuestion;
 
 /* How a part of the log is asked; see sql_statement.c */
@@ -78,7 +79,8 @@ typedef struct SqlStatement
 
 /*
  * Ask a part for the rows of its ranges as well: key, other, entered_at,
- * left_at, in no order.  Rows that are in no range may come, too.
+ * left_at, or these packed, in no order.  Rows that are in no range may come,
+ * too.
  */
 extern void sql_statement_add(SqlStatement *statement, const SqlQuestion *question,
 							  const SqlPart *part, const RangeList *list);

@@ -37,6 +37,7 @@
 #include "utils/rel.h"
 
 #include "log_check.h"
+#include "uncompiled.h"
 #include "venue_stays.h"
 
 /* After so many statements, all venues are read. */
@@ -250,8 +251,10 @@ take_row(VenueStays *stays, const Datum *values, const bool *nulls)
 static void
 run_query(VenueStays *stays, const char *query, int nargs, Oid *types, Datum *values)
 {
+	int			guc_level = uncompiled_begin();
 	Portal		portal = SPI_cursor_open_with_args(NULL, query, nargs, types, values, NULL, true, 0);
 
+	uncompiled_end(guc_level);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -135,6 +135,30 @@ SELECT count(k) > 10 AS reached, count(*) FILTER (WHERE k IS DISTINCT FROM f) AS
 FROM anshim.exposures('kinds', ARRAY[3::bigint], NULL::room_kind, '[2021-01-01 12:00+00, 2021-01-03)') AS k
 FULL JOIN anshim.exposures('far_kinds', ARRAY[3::bigint], NULL::room_kind, '[2021-01-01 12:00+00, 2021-01-03)') AS f USING (subject);
 
+-- Times are sent as seconds where these are exact: before 2106, up to the last microsecond.
+SELECT count(*) AS moments, count(*) FILTER (WHERE to_timestamp(microseconds::float8 / 1000000) IS DISTINCT FROM 'epoch'::timestamptz + microseconds * interval '1 microsecond') AS inexact
+FROM (SELECT floor(random() * 4294967296)::bigint * 1000000 + floor(random() * 1000000)::bigint FROM generate_series(1, 100000)
+	  UNION ALL SELECT 4294967296000000 - i FROM generate_series(1, 100000) AS i) AS moment (microseconds);
+
+-- Elsewhere they are sent as they are: the same answers long ago, about the first and the last
+-- that are exact, in the next century, and for all of them.
+CREATE TABLE near_shifted (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz);
+CREATE TABLE stored_shifted (LIKE near_shifted);
+CREATE FOREIGN TABLE far_shifted (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz)
+SERVER other OPTIONS (table_name 'stored_shifted');
+INSERT INTO near_shifted
+SELECT number, place, entered_at + shift, left_at + shift
+FROM visit, unnest('{-150 years -1 microsecond, -51 years, 85 years 35 days 3 microseconds, 130 years 1 microsecond}'::interval[]) AS shift
+WHERE number IS NOT NULL;
+INSERT INTO far_shifted SELECT * FROM near_shifted;
+SELECT anshim.track_visits('near_shifted'), anshim.track_visits('far_shifted');
+SELECT period, count(n) > 100 AS reached, count(*) FILTER (WHERE n IS DISTINCT FROM f) AS differ
+FROM unnest('{"[1870-12-31 12:00+00, 1871-01-06)", "[1969-12-31 12:00+00, 1970-01-06)", "[2106-02-05 12:00+00, 2106-02-11)",
+	"[2150-12-31 12:00+00, 2151-01-06)", "(,)"}'::tstzrange[]) WITH ORDINALITY AS period (during, period),
+	LATERAL (SELECT n, f FROM anshim.exposures('near_shifted', ARRAY[3, 4]::bigint[], during, degrees => 3, linger => '20 minutes') AS n
+			 FULL JOIN anshim.exposures('far_shifted', ARRAY[3, 4]::bigint[], during, degrees => 3, linger => '20 minutes') AS f USING (subject)) AS both_ways
+GROUP BY period ORDER BY period;
+
 -- What the statistics tell: rows that came, not pages that were read
 SELECT anshim.track_visits('far', subject => 'number', venue => 'place');
 SELECT count(*) > 10 AS reached FROM anshim.exposures('far', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', degrees => 2);

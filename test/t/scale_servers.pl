@@ -103,9 +103,10 @@ is( $here->safe_psql('postgres', 'SELECT ' . call('visit')),
 
 my $plans = logged($here, $since{here});
 unlike($plans, qr/Foreign Scan on [^\n]*\n(?:[^\n]*\n){0,2}\s+Filter:/, 'no condition stays behind');
-like($plans, qr/Async Foreign Scan on public\.visit_north/, 'the servers work at the same time');
-like($plans, qr/Remote SQL: [^\n]*unnest\(\$\d+::bigint\[\]\)[^\n]*SELECT subject, venue, entered_at, left_at FROM public\.visit WHERE/,
-	'what is asked for is a list');
+like($plans, qr/Async Foreign Scan [^\n]*\n[^\n]*\n\s+Relations: Aggregate on \(public\.visit_north t\w*\)/, 'the servers work at the same time');
+like($plans, qr/Remote SQL: [^\n]*unnest\(\$\d+::bigint\[\]\)[^\n]*int8send\(venue\)[^\n]* FROM public\.visit WHERE/,
+	'what is asked for is a list, and comes packed');
+unlike($plans, qr/GROUP BY 1\) AS anshim_t/, 'which takes no groups');
 
 for my $node (@others)
 {
@@ -114,6 +115,16 @@ for my $node (@others)
 	cmp_ok($asked, '<=', 2 * 3, $node->name . ' is asked twice a level at most');
 	cmp_ok($asked, '>', 0, $node->name . ' is asked');
 }
+
+# Whatever the session's settings, what we ask is not compiled: LLVM would not be
+# interrupted.
+my $before = -s $here->logfile;
+$here->safe_psql('postgres', 'SET jit = on; SET jit_above_cost = 0; SELECT ' . call('visit'));
+my @logged = split /duration: /, logged($here, $before);
+is(scalar(grep({ /Query Text: SELECT \(SELECT count/ && /JIT:/ } @logged)), 1, 'a query that calls us may be compiled');
+my @ours = grep { /Foreign Scan/ } @logged;
+cmp_ok(@ours, '>=', 4, 'we ask');
+is(scalar(grep({ /JIT:/ } @ours)), 0, 'and are not compiled');
 
 # So it is however many subjects there are, but very long lists go in pieces: here
 # those who have been nowhere are asked for as well.
