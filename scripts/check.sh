@@ -27,6 +27,17 @@ results=$TOP/build/check
 passed=0
 failed=0
 
+# is_there PATTERN TEST…: is one of these tests called so, with its kind or without?
+is_there() {
+	local pattern=$1 test
+
+	for test in "${@:2}"; do
+		# shellcheck disable=SC2053 # it is a pattern
+		[[ $test != $pattern && ${test#*/} != $pattern ]] || return 0
+	done
+	return 1
+}
+
 # list KIND FOLDER EXTENSION: the wanted tests of one kind
 list() {
 	local file name pattern
@@ -35,8 +46,7 @@ list() {
 		[ -f "$file" ] || continue
 		name=$(basename "$file" ".$3")
 		for pattern in "${wanted[@]}"; do
-			# shellcheck disable=SC2053 # they are patterns
-			if [[ $name == $pattern || $1/$name == $pattern ]]; then
+			if is_there "$pattern" "$1/$name"; then
 				printf '%s/%s\n' "$1" "$name"
 				break
 			fi
@@ -163,7 +173,9 @@ for test in "${tests[@]}"; do
 	if is_alone "$test"; then alone+=("$test"); else others+=("$test"); fi
 done
 tests=("${others[@]}" "${alone[@]}")
-[ "${#tests[@]}" -gt 0 ] || die "no test is called ${wanted[*]}"
+for pattern in "${wanted[@]}"; do
+	is_there "$pattern" "${tests[@]}" || die "no test is called $pattern"
+done
 
 need check
 say "$("$PG_CONFIG" --version), ${#tests[@]} tests"

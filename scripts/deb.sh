@@ -19,7 +19,7 @@ build() {
 	local work
 
 	command -v apt-get >/dev/null || die "needs Debian"
-	need_packages build-essential debhelper libqrencode-dev libssl-dev postgresql-common postgresql-server-dev-all
+	need_packages build-essential debhelper libpq-dev libqrencode-dev libssl-dev postgresql-common postgresql-server-dev-all
 	work=$(mktemp -d)
 	# shellcheck disable=SC2064
 	trap "rm -rf '$work'" EXIT

@@ -20,5 +20,5 @@ VALGRIND=$(dirname "$(dirname "$config")")/valgrind.supp
 [ -f "$VALGRIND" ] || die "PostgreSQL's suppressions are not at $VALGRIND"
 export VALGRIND TEST_TIMEOUT=${TEST_TIMEOUT:-3600}
 export TESTS=${TESTS:-sql/extension sql/objects sql/token* sql/key sql/sign sql/crypto sql/qr sql/checkin sql/identity sql/hpke
-	sql/chain* sql/link* sql/log* sql/seal* sql/track_* sql/trace_errors sql/trace_partitions sql/venues sql/dot sql/risk sql/purpose}
+	sql/chain* sql/link* sql/seal* sql/track_* sql/trace_errors sql/trace_partitions sql/venues sql/dot sql/risk sql/purpose}
 PG_CONFIG=$config BUILD_DIR=${BUILD_DIR:-$TOP/build}/with-assertions exec "$TOP/scripts/check.sh"

@@ -345,6 +345,20 @@ trace_ask_stretches(Trace *trace, int32 tag, const SpanList *stretches, const bo
 	}
 }
 
+/*
+ * Ask the source about all stretches at once.
+ */
+void
+trace_ask_venues(Trace *trace, VisitSink sink, void *arg)
+{
+	if (trace->nquestions > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("trace reaches too many stretches of air"),
+				 errhint("Trace over a shorter time or fewer degrees.")));
+	trace->source->visits_at_venues(trace->source, trace->questions, trace->nquestions, sink, arg);
+}
+
 static int
 smaller_infector(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 {

@@ -100,8 +100,7 @@ anshim_contacts(PG_FUNCTION_ARGS)
 	measure_pieces(&contacts);
 
 	call_begin_rows(&contacts.call);
-	trace->source->visits_at_venues(trace->source, trace->questions, trace->nquestions,
-									take_visits, &contacts);
+	trace_ask_venues(trace, take_visits, &contacts);
 	trace_end(trace);
 	call_end(&contacts.call);
 	return (Datum) 0;

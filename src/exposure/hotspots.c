@@ -105,8 +105,7 @@ anshim_hotspots(PG_FUNCTION_ARGS)
 	trace_collect_pieces(trace);
 	trace_build_air(trace);
 	find_spots(&hotspots);
-	trace->source->visits_at_venues(trace->source, trace->questions, trace->nquestions,
-									take_visits, &hotspots);
+	trace_ask_venues(trace, take_visits, &hotspots);
 	count_visitors(&hotspots);
 	return_spots(&hotspots);
 	trace_end(trace);

@@ -53,15 +53,9 @@ minutes_spread(Trace *trace)
 {
 	MinutesSpread *spread = memory_alloc(trace->memory, 1, sizeof(MinutesSpread));
 
-	if (trace->nquestions > PG_INT32_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("trace reaches too many stretches of air"),
-				 errhint("Trace over a shorter time or fewer degrees.")));
 	spread->trace = trace;
 	spread->n = 0;
-	trace->source->visits_at_venues(trace->source, trace->questions, trace->nquestions,
-									take_visits, spread);
+	trace_ask_venues(trace, take_visits, spread);
 	breathe_all(spread);
 	memory_free(trace->memory, spread, 1, sizeof(MinutesSpread));
 }

@@ -74,16 +74,10 @@ trace_spread(Trace *trace)
 {
 	Spread	   *spread = memory_alloc(trace->memory, 1, sizeof(Spread));
 
-	if (trace->nquestions > PG_INT32_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("trace reaches too many stretches of air"),
-				 errhint("Trace over a shorter time or fewer degrees.")));
 	spread->trace = trace;
 	spread->last_air = -1;
 	spread->n = 0;
-	trace->source->visits_at_venues(trace->source, trace->questions, trace->nquestions,
-									take_visits, spread);
+	trace_ask_venues(trace, take_visits, spread);
 	reach_found(spread);
 	memory_free(trace->memory, spread, 1, sizeof(Spread));
 }

@@ -286,6 +286,7 @@ extern void trace_group_pieces(Trace *trace);
 extern void trace_sort_pieces(Piece *pieces, Size n);
 extern void trace_ask_stretches(Trace *trace, int32 tag, const SpanList *stretches,
 								const bool *under_way);
+extern void trace_ask_venues(Trace *trace, VisitSink sink, void *arg);
 
 /* spread.c */
 extern void trace_spread(Trace *trace);

@@ -30,6 +30,7 @@ static bool cbor_check_simple(CborCursor *cur, const CborHead *head,
 static bool cbor_check_text(CborCursor *cur, ByteSpan text);
 static bool cbor_check_tag(CborCursor *cur, uint64 tag, const uint8 *where);
 static bool cbor_check_key(CborCursor *cur, CborFrame *frame);
+static bool cbor_complete(CborCursor *cur, CborFrame *stack, int *depth);
 static bool cbor_fits_half(uint32 bits);
 static bool cbor_fits_single(uint64 bits);
 static uint64 cbor_half_to_double(uint32 half);
@@ -204,6 +205,27 @@ cbor_check_text(CborCursor *cur, ByteSpan text)
 	return true;
 }
 
+/*
+ * An item is complete, and so is each container that it completes: these are
+ * taken off the stack.
+ */
+static bool
+cbor_complete(CborCursor *cur, CborFrame *stack, int *depth)
+{
+	while (*depth > 0)
+	{
+		CborFrame  *frame = &stack[*depth - 1];
+
+		if (frame->is_map && frame->left % 2 == 0 &&
+			!cbor_check_key(cur, frame))
+			return false;
+		if (--frame->left > 0)
+			break;
+		(*depth)--;
+	}
+	return true;
+}
+
 /* Reads one whole item, however deep, and checks all of it. */
 bool
 cbor_item(CborCursor *cur, ByteSpan *item)
@@ -258,18 +280,8 @@ cbor_item(CborCursor *cur, ByteSpan *item)
 			continue;
 		}
 
-		/* an item is complete, and so is each container that it completes */
-		while (depth > 0)
-		{
-			CborFrame  *frame = &stack[depth - 1];
-
-			if (frame->is_map && frame->left % 2 == 0 &&
-				!cbor_check_key(cur, frame))
-				return false;
-			if (--frame->left > 0)
-				break;
-			depth--;
-		}
+		if (!cbor_complete(cur, stack, &depth))
+			return false;
 		if (depth == 0)
 			break;
 	}

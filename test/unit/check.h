@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * check.h
- *	  What the unit tests of the log share
+ *	  What the unit tests share
  *
  * Copyright (c) 2026, anshim contributors
  *
@@ -27,7 +27,7 @@ extern int	failures;
 
 /* A copy whose end is the end of its memory: the sanitizer sees reads beyond. */
 static inline void *
-exact_copy(const void *bytes, Size len)
+exact_copy(const void *bytes, size_t len)
 {
 	void	   *copy = malloc(len > 0 ? len : 1);
 

@@ -26,21 +26,11 @@
 #include "token/base45.h"
 #include "token/base64url.h"
 
-static int	checks = 0;
-static int	failures = 0;
-static bool seen[CWT_BAD_SUBJECT + 1];
+#include "check.h"
 
-#define CHECK(condition, ...) \
-	do { \
-		checks++; \
-		if (!(condition)) \
-		{ \
-			failures++; \
-			printf("%s:%d: ", __FILE__, __LINE__); \
-			printf(__VA_ARGS__); \
-			printf("\n"); \
-		} \
-	} while (0)
+int			checks;
+int			failures;
+static bool seen[CWT_BAD_SUBJECT + 1];
 
 /* Bytes of hexadecimal digits; blanks are ignored. */
 static size_t
@@ -69,19 +59,6 @@ unhex(const char *hex, uint8 *out)
 		}
 	}
 	return count;
-}
-
-/* A copy whose end is the end of its memory. */
-static uint8 *
-exact_copy(const uint8 *bytes, size_t len)
-{
-	uint8	   *copy = malloc(len > 0 ? len : 1);
-
-	if (copy == NULL)
-		abort();
-	if (len > 0)
-		memcpy(copy, bytes, len);
-	return copy;
 }
 
 /*
