@@ -123,6 +123,7 @@ OBJS = \
 	src/visits/log_stay.o \
 	src/visits/memory.o \
 	src/visits/part_keys.o \
+	src/visits/part_rights.o \
 	src/visits/remote_list.o \
 	src/visits/servers.o \
 	src/visits/sql_cursor.o \

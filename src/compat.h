@@ -43,6 +43,12 @@ typedef Oid RelFileNumber;
 #define relNumber relNode
 #endif
 
+/* PostgreSQL 16 took the rights that a plan needs out of its range table (nodes/plannodes.h). */
+#if PG_VERSION_NUM < 160000
+#define RTEPermissionInfo RangeTblEntry
+#define permInfos rtable
+#endif
+
 /* PostgreSQL 18 put pg_noreturn before the declaration. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))

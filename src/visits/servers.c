@@ -36,6 +36,7 @@
 
 #include "compat.h"
 #include "log_check.h"
+#include "part_rights.h"
 #include "servers.h"
 
 /* A foreign scan's routines, and whose they are */
@@ -132,6 +133,7 @@ begin_scan(Relation rel)
 	plan = SPI_prepare(psprintf("SELECT FROM %s", relation_sql_name(rel)), 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	part_rights_waive(plan, list_make1_oid(RelationGetRelid(rel)));
 	SPI_cursor_close(SPI_cursor_open(NULL, plan, NULL, NULL, true));
 	SPI_finish();
 }

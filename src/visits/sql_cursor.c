@@ -20,6 +20,7 @@
 #include "utils/plancache.h"
 
 #include "compat.h"
+#include "part_rights.h"
 #include "remote_list.h"
 #include "sql_cursor.h"
 #include "uncompiled.h"
@@ -57,6 +58,7 @@ open_plan(SPIPlanPtr plan, const SqlStatement *statement)
 	{
 		Portal		portal;
 
+		part_rights_waive(plan, statement->relids);
 		if (statement->nlists > 0 && !apply_lists(plan, statement->nlists))
 			return NULL;
 		portal = SPI_cursor_open(NULL, plan, statement->values, NULL, true);

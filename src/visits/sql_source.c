@@ -8,7 +8,7 @@
  * sorted here, and joined to visits.
  *
  * Rights: the statement runs as the current user, and names the partitions
- * that are asked; she needs SELECT on them.
+ * that are asked; see part_rights.c.
  *
  * Locking: what PostgreSQL's executor takes.  Memory: what a piece of the
  * question list brings in is counted with the trace's memory, and goes away

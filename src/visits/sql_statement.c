@@ -397,6 +397,7 @@ add_branch(SqlStatement *statement, const SqlQuestion *question, const SqlPart *
 	append_branch(&statement->sql, question, part, base + 1, &shape);
 	statement->nparams += part->form == SQL_CONDITIONS ? CONDITION_PARAMS : JOIN_PARAMS;
 	statement->nlists += part->form == SQL_REMOTE_LIST;
+	statement->relids = list_append_unique_oid(statement->relids, RelationGetRelid(part->part->heap));
 }
 
 /*

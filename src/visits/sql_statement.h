@@ -74,6 +74,7 @@ typedef struct SqlStatement
 	Datum	   *values;
 	int			nparams;
 	int			nlists;			/* branches of the form SQL_REMOTE_LIST */
+	List	   *relids;			/* the parts that are asked */
 	int			params_size;
 } SqlStatement;
 

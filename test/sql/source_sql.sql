@@ -199,6 +199,19 @@ SET ROLE regress_source_analyst;
 SELECT count(*) > 10 AS reached FROM anshim.exposures('seen', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', degrees => 2);
 SELECT * FROM anshim.exposures('kept', ARRAY['Äpfel 3'], '[2021-01-01 12:00+00, 2021-01-06)');
 RESET ROLE;
+
+-- Those on a log suffice for its partitions, as ever; the server is asked as herself.
+GRANT SELECT ON days TO regress_source_analyst;
+DO $$ BEGIN EXECUTE format('CREATE USER MAPPING FOR regress_source_analyst SERVER other OPTIONS (user %L, password_required %L)', current_user, 'false'); END $$;
+SELECT anshim.track_visits('days', subject => 'number', venue => 'place');
+SET ROLE regress_source_analyst;
+SELECT count(*) > 10 AS reached FROM anshim.exposures('days', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', degrees => 2);
+SELECT count(*) > 10 AS reached FROM anshim.exposures('days', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)', degrees => 2, skip_unreachable => true);
+SELECT FROM day_two;
+SELECT FROM anshim.exposures('far', ARRAY[3::bigint], '[2021-01-01 12:00+00, 2021-01-06)');
+RESET ROLE;
+DROP USER MAPPING FOR regress_source_analyst SERVER other;
+REVOKE ALL ON days FROM regress_source_analyst;
 REVOKE ALL ON seen FROM regress_source_analyst;
 DROP ROLE regress_source_analyst;
 
