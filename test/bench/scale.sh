@@ -94,7 +94,7 @@ lay_out() {
 			far_sql "$name" -c "CREATE INDEX ON visit (subject, entered_at, venue) INCLUDE (left_at)" \
 				-c "CREATE INDEX ON visit (venue, entered_at, subject) INCLUDE (left_at)" -c "VACUUM (FREEZE, ANALYZE) visit"
 			sql -1 -c "CREATE SERVER $name FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$PGHOST', port '$(port_of "$name")',
-					dbname 'bench', async_capable 'true', fetch_size '100000', options '-c jit=off')" \
+					dbname 'bench', async_capable 'true', parallel_commit 'true', fetch_size '100000', options '-c jit=off')" \
 				-c "CREATE USER MAPPING FOR CURRENT_USER SERVER $name" \
 				-c "CREATE FOREIGN TABLE visit_$name PARTITION OF visit_three FOR VALUES WITH (MODULUS 3, REMAINDER $number)
 					SERVER $name OPTIONS (table_name 'visit')"
