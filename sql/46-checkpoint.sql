@@ -111,7 +111,7 @@ GRANT SELECT ON anshim.trusted_log TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('anshim.trusted_log', '');
 
 --| `anshim.trust_log(origin, vkey)`: from now on, checkpoints of this log under this key are witnessed. `anshim.distrust_log(origin, vkey)` ends that. A log that
---| changes its key has both for a while.
+--| changes its key has both for a while. As for signing checkpoints, the database's encoding must have the em dash, as UTF8 has: `22P05`.
 CREATE FUNCTION anshim.trust_log(origin text, vkey text) RETURNS void
 AS 'MODULE_PATHNAME', 'anshim_trust_log' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION anshim.trust_log(text, text) IS 'has the checkpoints of a log witnessed';

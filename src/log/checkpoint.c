@@ -330,8 +330,8 @@ require_head(const Chain *chain, Snapshot snapshot, const Head *head)
  * A note is text of this database, so its encoding must have the dash with
  * which signature lines begin.
  */
-static void
-require_dash(void)
+void
+log_require_dash(void)
 {
 	static const char dash[] = "\xE2\x80\x94";
 	int			encoding = GetDatabaseEncoding();
@@ -349,7 +349,7 @@ require_dash(void)
 			(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
 			 errmsg("checkpoints cannot be written in encoding \"%s\"", pg_encoding_to_char(encoding)),
 			 errdetail("Their signatures begin with an em dash (U+2014), which it does not have."),
-			 errhint("Keep the table in a database of encoding UTF8: links and seals stay valid when it is dumped and restored there.")));
+			 errhint("Use a database of encoding UTF8: links and seals of a chained table stay valid when it is dumped and restored there.")));
 }
 
 /*
@@ -370,7 +370,7 @@ sign_newest(Oid target, text *kid, bool once)
 	bool		recorded;
 
 	PreventCommandIfReadOnly("anshim.checkpoint()");
-	require_dash();
+	log_require_dash();
 	chain = chain_open(target, AccessShareLock);
 	log_lock(&chain->id);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());

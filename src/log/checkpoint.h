@@ -24,6 +24,9 @@ extern void log_require_ed25519(const Key *key);
 /* The key under this name, in UTF-8, which must be one that notes can have. */
 extern void log_note_key(NoteKey *note_key, const char *name, uint8 type, const Key *key);
 
+/* An error where the database's encoding lacks the dash that notes have. */
+extern void log_require_dash(void);
+
 /* Verifier keys, in the server's encoding; an error for what is none. */
 extern Datum log_vkey(const NoteKey *key);
 extern void log_read_vkey(const char *vkey, NoteKey *key);

@@ -109,6 +109,7 @@ anshim_trust_log(PG_FUNCTION_ARGS)
 	NoteKey		key;
 
 	PreventCommandIfReadOnly("anshim.trust_log()");
+	log_require_dash();
 	if (len == 0 || strlen(utf8_from_server(VARDATA_ANY(origin), len)) > NOTE_ORIGIN_MAX_LEN ||
 		memchr(VARDATA_ANY(origin), '\n', len) != NULL)
 		ereport(ERROR,

@@ -173,6 +173,8 @@ sql("CREATE EXTENSION anshim; CREATE TABLE visit (id int); SELECT anshim.chain('
 	SELECT anshim.generate_key('latin1', 'x')", node => $other, db => 'latin1');
 like(failure("SELECT anshim.checkpoint('visit', 'latin1')", node => $other, db => 'latin1'), qr/22P05: .*encoding "LATIN1".*em dash.*UTF8/s, 'no note in LATIN1');
 is(scalar(() = glob "$tmp/heads2/*"), 1, 'and no head');
+like(failure("SELECT anshim.trust_log('jeju.example/visit', 'jeju.example/visit+00000000+AQ==')", node => $other, db => 'latin1'),
+	qr/22P05: .*encoding "LATIN1".*em dash.*UTF8/s, 'nor are any witnessed there');
 $other->stop;
 
 #
