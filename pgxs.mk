@@ -11,6 +11,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 # One object file a line, grouped by room.
 OBJS = \
 	src/anshim.o \
+	src/audit/compare.o \
 	src/audit/count.o \
 	src/audit/drop.o \
 	src/audit/expire.o \

@@ -203,7 +203,7 @@ extern void walk_strand(Audit *audit, AuditStrand *strand, int64 first, int64 la
 extern void walk_links(Audit *audit, AuditStrand *strand, int64 first, int64 last,
 					   RowSink sink, void *arg);
 
-/* replay.c: what the events say, and whether the catalog says the same */
+/* replay.c: what the events say */
 typedef struct Replay Replay;
 
 extern Replay *replay_events(Audit *audit);
@@ -211,8 +211,14 @@ extern Replay *replay_events(Audit *audit);
 /* The last block that expire() has removed segments of; 0: none */
 extern int64 replay_expired_block(const Replay *replay);
 extern void replay_expiries(const Replay *replay, HTAB *strands);
-extern void replay_compare(Audit *audit, const Replay *replay, int64 known_events);
-extern void replay_compare_expiries(Audit *audit);
+
+/*
+ * compare.c: find where the catalog says anything else than the events, and, once
+ * it is known where strands begin, where anshim.expired does.  Guards that were
+ * switched off up to event known_events are no findings any more.
+ */
+extern void compare_catalog(Audit *audit, const Replay *replay, int64 known_events);
+extern void compare_expiries(Audit *audit);
 
 /*
  * strands.c: what strands there are.  While they are gathered they are entries

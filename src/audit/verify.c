@@ -73,12 +73,12 @@ verify_all(Audit *audit, AuditPlan *plan, int64 known_events)
 
 	structure_check(audit);
 	replay = replay_events(audit);
-	replay_compare(audit, replay, known_events);
+	compare_catalog(audit, replay, known_events);
 	strands = strands_find(audit);
 	replay_expiries(replay, strands);
 	plan_log(audit, strands, plan);
 	strands_settle(audit, strands);
-	replay_compare_expiries(audit);
+	compare_expiries(audit);
 	plan_tails(audit, plan);
 	plan_counts(audit, plan);
 
