@@ -15,8 +15,7 @@
 #   LATENT=0              days
 #   SEED=1861
 #   LOADED=100000         people whose visits are loaded, and traced by anshim
-#   RUNS=3                traces of each, of which the median is taken; from next
-#                         door there is one
+#   RUNS=3                traces of each, of which the median is taken
 #   STEPS='levels rows bytes'
 #
 # The report goes to standard output, as Markdown, and into build/bench.  How the
@@ -119,18 +118,17 @@ load_country() {
 }
 
 trace_country() {
-	local layout index_case degrees run runs
+	local layout index_case degrees run
 
 	sql -c "CREATE TABLE country_run (layout text, index_case bigint, degrees integer, run integer, level integer, subjects bigint,
 			rows_read bigint, rows_moved bigint, statements bigint, milliseconds double precision)" \
 		-c "CREATE TABLE country_cases AS SELECT DISTINCT index_case AS subject FROM country_reached WHERE people = $LOADED"
 	for layout in visit visit_view visit_far; do
-		[ "$layout" = visit_far ] && runs=1 || runs=$RUNS
 		for degrees in 1 2 3 5; do
 			[ "$layout" = visit ] || [ "$degrees" -le 3 ] || continue
 			progress "tracing in $layout, degree $degrees"
 			for index_case in $(sql -c "SELECT subject FROM country_cases"); do
-				for ((run = 0; run < runs; run++)); do
+				for ((run = 0; run < RUNS; run++)); do
 					echo "INSERT INTO country_run
 						SELECT '$layout', $index_case, $degrees, $run, level, subjects, rows_read, rows_moved, statements, milliseconds
 						FROM anshim.explain_exposures('$layout', ARRAY[$index_case::bigint], '[2021-02-01, $UNTIL)', degrees => $degrees,
