@@ -70,6 +70,9 @@ CREATE PROCEDURE triggers(state "char") LANGUAGE sql AS $$
 	UPDATE pg_trigger SET tgenabled = state WHERE tgname IN ('zz_anshim_append', 'anshim_guard', 'anshim_guard_truncate');
 	UPDATE pg_class SET relname = relname WHERE oid IN (SELECT tgrelid FROM pg_trigger);
 $$;
+CREATE PROCEDURE event_triggers(state "char") LANGUAGE sql AS $$
+	UPDATE pg_event_trigger SET evtenabled = state WHERE evtname LIKE 'anshim%'
+$$;
 CREATE FUNCTION found(target regclass, checkpoint text DEFAULT NULL, vkey text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
 	SELECT coalesce(string_agg(format('%s %s/%s', finding, strand, seq), '; ' ORDER BY strand NULLS FIRST, seq NULLS FIRST, finding), 'nothing')
 	FROM anshim.verify_chain(target, checkpoint, vkey => vkey)
@@ -141,6 +144,17 @@ INSERT INTO tampering (what, target, sql) VALUES
 ('and of another chain', 'visit', $$INSERT INTO visit SELECT 1000 + id, who, at, note, link FROM other$$),
 ('a backdated row', 'visit', $$INSERT INTO visit VALUES (1000, 'late', '2021-03-01', '', place(2, 316))$$),
 ('a row without a place', 'visit', $$INSERT INTO visit VALUES (1000, 'late', '2021-03-01', '', place(9, 1))$$),
+('a row without a link', 'visit', $$ALTER TABLE visit ALTER link DROP NOT NULL; INSERT INTO visit VALUES (1000, 'late', '2021-03-01', '', NULL)$$),
+('a row that the index does not show', 'visit', $$UPDATE pg_index SET indisready = false WHERE indrelid = 'visit'::regclass AND indexprs IS NOT NULL;
+	UPDATE pg_class SET relname = relname WHERE oid = 'visit'::regclass;
+	INSERT INTO visit VALUES (1000, 'late', '2021-03-01', '', place(2, 316));
+	UPDATE pg_index SET indisready = true WHERE indrelid = 'visit'::regclass AND indexprs IS NOT NULL;
+	UPDATE pg_class SET relname = relname WHERE oid = 'visit'::regclass$$),
+('and is a copy', 'visit', $$UPDATE pg_index SET indisready = false WHERE indrelid = 'visit'::regclass;
+	UPDATE pg_class SET relname = relname WHERE oid = 'visit'::regclass;
+	INSERT INTO visit SELECT * FROM visit WHERE id = 7;
+	UPDATE pg_index SET indisready = true WHERE indrelid = 'visit'::regclass;
+	UPDATE pg_class SET relname = relname WHERE oid = 'visit'::regclass$$),
 ('a strand rewritten', 'visit', $$UPDATE visit SET who = 'x' WHERE id = 7; CALL relink('visit', 1)$$),
 ('a strand rewritten, and the log', 'visit', $$UPDATE visit SET who = 'x' WHERE id = 7; CALL relink('visit', 1); CALL reseal('visit')$$),
 ('the same, and the checkpoints that are here', 'visit', $$UPDATE visit SET who = 'x' WHERE id = 7; CALL relink('visit', 1); CALL reseal('visit');
@@ -152,14 +166,26 @@ INSERT INTO tampering (what, target, sql) VALUES
 ('a row copied to another partition', 'day', $$INSERT INTO day2 SELECT id, at + '1 day', link FROM day1 WHERE id = 3$$),
 ('a partition emptied', 'day', $$TRUNCATE day2$$),
 ('a partition dropped', 'day', $$DROP TABLE day2$$),
+('a partition dropped, unseen', 'day', $$CALL event_triggers('D'); DROP TABLE day2; CALL event_triggers('O')$$),
+('a partition attached, unseen', 'day', $$CALL event_triggers('D'); CREATE TABLE day3 PARTITION OF day FOR VALUES FROM ('2021-03-03') TO ('2021-03-04'); CALL event_triggers('O')$$),
 -- the log
 ('a block''s root', 'visit', $$UPDATE anshim.block SET root = sha256('x') WHERE block = 1 AND chain = id('visit')$$),
 ('a block', 'visit', $$DELETE FROM anshim.block WHERE block = 2 AND chain = id('visit')$$),
+('the first block', 'visit', $$DELETE FROM anshim.block WHERE block = 1 AND chain = id('visit')$$),
+('the last block a million further', 'visit', $$UPDATE anshim.block SET block = 1000002 WHERE block = 2 AND chain = id('visit')$$),
+('all segments of a block', 'visit', $$DELETE FROM anshim.segment WHERE block = 2 AND chain = id('visit')$$),
 ('a block''s size', 'visit', $$UPDATE anshim.block SET size = size - 1 WHERE block = 1 AND chain = id('visit')$$),
 ('a segment', 'visit', $$UPDATE anshim.segment SET last_seq = 299 WHERE block = 1 AND strand = 2 AND chain = id('visit')$$),
 ('a stored node', 'visit', $$UPDATE anshim.tile SET hashes = sha256('x') WHERE level = 1 AND chain = id('visit')$$),
+('a node of leaves that there are not', 'visit', $$UPDATE anshim.tile SET hashes = hashes || sha256('x') WHERE level = 1 AND chain = id('visit')$$),
 ('an event', 'visit', $$UPDATE anshim.event SET detail = detail || '{"rows": 1}' WHERE kind = 'chained' AND chain = id('visit')$$),
 ('an event removed', 'visit', $$DELETE FROM anshim.event WHERE kind = 'layout added' AND chain = id('visit')$$),
+('all events', 'visit', $$DELETE FROM anshim.event WHERE chain = id('visit')$$),
+('a chain ended, and on again', 'other', $$CREATE TEMP TABLE kept AS SELECT id('other') AS chain;
+	SELECT anshim.unchain('other'); UPDATE anshim.chain SET ended_at = NULL WHERE chain = (SELECT chain FROM kept)$$),
+('an event of another kind', 'visit', $$UPDATE anshim.event SET kind = 'noted' WHERE kind = 'layout added' AND chain = id('visit')$$),
+('a table renamed, unseen', 'other', $$UPDATE pg_class SET relname = 'others' WHERE oid = 'other'::regclass$$),
+('and in anshim.chain', 'other', $$UPDATE anshim.chain SET table_name = 'others' WHERE chain = id('other'); UPDATE pg_class SET relname = 'others' WHERE oid = 'other'::regclass$$),
 ('a layout', 'visit', $$UPDATE anshim.layout SET columns = '{id,note,at,who}' WHERE layout = 1 AND chain = id('visit')$$),
 ('two columns that swap names', 'visit', $$UPDATE pg_attribute SET attname = 'x' WHERE attrelid = 'visit'::regclass AND attname = 'who';
 	UPDATE pg_attribute SET attname = 'who' WHERE attrelid = 'visit'::regclass AND attname = 'note';
@@ -198,7 +224,7 @@ BEGIN
 			WHEN SQLSTATE 'UNDO0' THEN NULL;
 			WHEN OTHERS THEN result := SQLERRM;
 		END;
-		RAISE INFO '%: %', t.what, left(result, 150);
+		RAISE INFO '%: %', t.what, left(result, 200);
 	END LOOP;
 END $$;
 CALL tamper(:'vkey', :'checkpoint');
