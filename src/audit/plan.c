@@ -317,5 +317,9 @@ plan_counts(Audit *audit, AuditPlan *plan)
 									last - strand->found_first + 1);
 	}
 	for (int leaf = 0; leaf < audit->chain->nleaves; leaf++)
-		plan_count(audit, plan, leaf);
+	{
+		/* of a leaf that has no links structure_check() tells */
+		if (audit->chain->leaves[leaf].link_attno != InvalidAttrNumber)
+			plan_count(audit, plan, leaf);
+	}
 }

@@ -136,6 +136,7 @@ INSERT INTO tampering (what, target, sql) VALUES
 ('a row in the middle', 'visit', $$DELETE FROM visit WHERE id = 250$$),
 ('at the beginning', 'visit', $$DELETE FROM visit WHERE id = 101$$),
 ('at the sealed end', 'visit', $$DELETE FROM visit WHERE id >= 410$$),
+('at the beginning, of what is not sealed', 'other', $$DELETE FROM other WHERE id = 1$$),
 ('a whole strand', 'visit', $$DELETE FROM visit WHERE id <= 20$$),
 ('the tail, unseen', 'visit', $$DELETE FROM visit WHERE id >= 503$$),
 ('two rows change places', 'visit', $$CALL swap(3, 4)$$),
@@ -198,8 +199,12 @@ INSERT INTO tampering (what, target, sql) VALUES
 	UPDATE pg_class SET relname = relname WHERE oid = 'kinds'::regclass$$),
 ('an expiry made up', 'visit', $$INSERT INTO anshim.expired SELECT chain, strand, 20, last_hash FROM anshim.segment WHERE strand = 1 AND chain = id('visit');
 	DELETE FROM visit WHERE id <= 20$$),
+('a checkpoint''s root', 'visit', $$UPDATE anshim.checkpoint SET root = sha256('x') WHERE size = 332$$),
 ('a checkpoint replaced', 'visit', $$UPDATE anshim.checkpoint SET note = replace(note, E'\n332\n', E'\n331\n') WHERE size = 332$$),
 -- guards
+('no column of links', 'other', $$CALL event_triggers('D'); ALTER TABLE other DROP COLUMN link CASCADE; CALL event_triggers('O')$$),
+('event triggers, switched off', 'other', $$CALL event_triggers('D')$$),
+('an event trigger', 'other', $$DELETE FROM pg_event_trigger WHERE evtname = 'anshim_chain_follow'$$),
 ('no trigger', 'visit', $$DELETE FROM pg_trigger WHERE tgname = 'anshim_guard' AND tgrelid = 'visit'::regclass$$),
 ('a trigger, switched off for a row', 'visit', $$ALTER TABLE visit DISABLE TRIGGER zz_anshim_append; INSERT INTO visit VALUES (1000, 'late', '2021-03-01', '', place(9, 1));
 	ALTER TABLE visit ENABLE ALWAYS TRIGGER zz_anshim_append$$),
