@@ -294,8 +294,12 @@ plan_tails(Audit *audit, AuditPlan *plan)
 void
 plan_count(Audit *audit, AuditPlan *plan, int leaf)
 {
-	int64		pages = RelationGetNumberOfBlocks(audit->chain->leaves[leaf].heap);
+	const ChainLeaf *table = &audit->chain->leaves[leaf];
+	int64		pages = RelationGetNumberOfBlocks(table->heap);
 
+	/* that it has no column of links structure_check() tells */
+	if (table->link_attno == InvalidAttrNumber)
+		return;
 	for (int64 from = 0; from < pages; from += PAGES_A_UNIT)
 		add_unit(plan, UNIT_HEAP, leaf, 0, from, Min(from + PAGES_A_UNIT, pages));
 }
@@ -317,9 +321,5 @@ plan_counts(Audit *audit, AuditPlan *plan)
 									last - strand->found_first + 1);
 	}
 	for (int leaf = 0; leaf < audit->chain->nleaves; leaf++)
-	{
-		/* of a leaf that has no links structure_check() tells */
-		if (audit->chain->leaves[leaf].link_attno != InvalidAttrNumber)
-			plan_count(audit, plan, leaf);
-	}
+		plan_count(audit, plan, leaf);
 }
