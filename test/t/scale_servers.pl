@@ -49,7 +49,6 @@ my @others = map { make_server($_) } qw(north south);
 $here->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION anshim;
 CREATE EXTENSION postgres_fdw;
-SELECT setseed(0.25);
 -- All of it in one place, to compare with
 CREATE TABLE whole (subject bigint, venue bigint, entered_at timestamptz NOT NULL, left_at timestamptz);
 CREATE TABLE visit (LIKE whole) PARTITION BY RANGE (entered_at);
@@ -76,6 +75,8 @@ SQL
 }
 
 $here->safe_psql('postgres', <<"SQL");
+-- (a session's own)
+SELECT setseed(0.25);
 INSERT INTO whole
 SELECT (random() * 2000)::bigint, (random() * 200)::bigint, t, CASE WHEN random() < 0.7 THEN t + random() * interval '3 hours' + interval '1 minute' END
 FROM (SELECT timestamptz '2021-01-01' + random() * interval '4 days' AS t FROM generate_series(1, $visits)) AS entry;
