@@ -16,9 +16,29 @@ SET client_min_messages = warning;
 CREATE EXTENSION anshim;
 CREATE TABLE visit (id bigint PRIMARY KEY, subject int, venue int);
 SELECT FROM anshim.chain('visit', 'jeju.example/visit');
-INSERT INTO visit SELECT i, i % 1000, i % 77 FROM generate_series(1, 400000) AS i;
+INSERT INTO visit SELECT i, i % 1000, i % 77 FROM generate_series(1, 1000000) AS i;
 SELECT FROM anshim.seal('visit');
 SQL
+
+# signal NAME PID: sent to that process and its parallel workers
+signal() {
+	local all
+
+	mapfile -t all < <(psql -XAtqc "SELECT pid FROM pg_stat_activity WHERE leader_pid = $2")
+	kill "-$1" "$2" "${all[@]}" 2>/dev/null
+}
+
+# hold_up PID: that process and its workers, which would otherwise do the leader's
+# part of the work too, for longer than there is between two notices.  A worker
+# that was only starting is met the second time.
+hold_up() {
+	kill -STOP "$1" 2>/dev/null || return
+	signal STOP "$1" || true
+	sleep 0.05
+	signal STOP "$1" || true
+	sleep 3.2
+	signal CONT "$1" || true
+}
 
 # verify NAME WORKERS PROGRESS: into files of that name, held up three times, or
 # until it has said something
@@ -38,9 +58,7 @@ SQL
 	for round in 1 2 3; do
 		sleep 0.1
 		[ ! -s "$out.stderr" ] || break
-		kill -STOP "$pid" 2>/dev/null || break
-		sleep 3.2
-		kill -CONT "$pid"
+		hold_up "$pid" || break
 	done
 	wait "$client" || fail "$1: the verification failed: $(<"$out.stderr")"
 	[ "$(<"$out.stdout")" = 0 ] || fail "$1: $(<"$out.stdout") findings"
@@ -50,7 +68,7 @@ SQL
 # said NAME: there are notices, each tells of a part of the rows, and none of fewer
 # than the one before
 said() {
-	local line last=0 notice='^NOTICE:  verified ([0-9]+) of about 4[0-9]{5} rows, ([0-9]+)%, [0-9]+ a second$'
+	local line last=0 notice='^NOTICE:  verified ([0-9]+) of about 10[0-9]{5} rows, ([0-9]+)%, [0-9]+ a second$'
 
 	[ -s "$TEST_TMP/$1.stderr" ] || fail "$1: nothing was said"
 	while read -r line; do
