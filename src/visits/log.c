@@ -237,6 +237,23 @@ check_replicated(Relation rel)
 						 relation_sql_name(rel))));
 }
 
+/*
+ * What reads a log by its name meets its policies, never its partitions'.  A
+ * statement that names a partition would meet these.
+ */
+static void
+check_policies_of_part(Relation part)
+{
+	if (check_enable_rls(RelationGetRelid(part), InvalidOid, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("row-level security of partition \"%s\" applies to user \"%s\"",
+						RelationGetRelationName(part), GetUserNameFromId(GetUserId(), false)),
+				 errdetail("The partition is asked in SQL, where its own policies would hide rows that the log shows."),
+				 errhint("Let a role with BYPASSRLS trace, perhaps in a SECURITY DEFINER function, or let the partition's owner leave policies to the log: ALTER TABLE %s DISABLE ROW LEVEL SECURITY;",
+						 relation_sql_name(part))));
+}
+
 static void
 open_part(LogPart *part, const LogRecord *record)
 {
@@ -244,7 +261,10 @@ open_part(LogPart *part, const LogRecord *record)
 
 	log_columns_find(part->heap, record, false, &columns);
 	if (part->in_sql)
+	{
+		check_policies_of_part(part->heap);
 		return;
+	}
 	check_replicated(part->heap);
 	/* A partition's CHECK is its parent's, so only its age is its own. */
 	check_stays_long_bounded(part->heap);
