@@ -86,8 +86,6 @@ OBJS = \
 	src/key/sign.o \
 	src/key/spi.o \
 	src/key/verdict.o \
-	src/purpose/purpose.o \
-	src/purpose/record.o \
 	src/log/checkpoint.o \
 	src/log/head.o \
 	src/log/merkle.o \
@@ -98,6 +96,9 @@ OBJS = \
 	src/log/store.o \
 	src/log/witness.o \
 	src/log/worker.o \
+	src/own/own.o \
+	src/purpose/purpose.o \
+	src/purpose/record.o \
 	src/status/status.o \
 	src/token/base45.o \
 	src/token/base64url.o \

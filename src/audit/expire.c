@@ -47,6 +47,7 @@
 #include "compat.h"
 #include "ddl/owner.h"
 #include "key/spi.h"
+#include "own/own.h"
 
 /* Blocks that are read at a time */
 #define BATCH 256
@@ -380,7 +381,7 @@ record_loss(Relation table, CatalogIndexState indexes, const pg_uuid_t *chain, c
 
 	ScanKeyInit(&keys[0], EXPIRED_CHAIN + 1, BTEqualStrategyNumber, F_UUID_EQ, values[EXPIRED_CHAIN]);
 	ScanKeyInit(&keys[1], EXPIRED_STRAND + 1, BTEqualStrategyNumber, F_INT4EQ, values[EXPIRED_STRAND]);
-	scan = systable_beginscan(table, chain_relation("expired_pkey"), true, NULL, 2, keys);
+	scan = systable_beginscan(table, own_relation("expired_pkey"), true, NULL, 2, keys);
 	old = systable_getnext(scan);
 	if (HeapTupleIsValid(old))
 		CatalogTupleUpdateWithInfo(table, &old->t_self, new, indexes);
@@ -394,7 +395,7 @@ record_loss(Relation table, CatalogIndexState indexes, const pg_uuid_t *chain, c
 static void
 record_losses(const Expiry *expiry)
 {
-	Relation	table = table_open(chain_relation("expired"), RowExclusiveLock);
+	Relation	table = table_open(own_relation("expired"), RowExclusiveLock);
 	CatalogIndexState indexes = CatalogOpenIndexes(table);
 
 	for (int i = 0; i < expiry->nlosses; i++)

@@ -26,10 +26,10 @@
 #include "utils/rel.h"
 
 #include "audit.h"
-#include "chain/catalog.h"
 #include "chain/target.h"
 #include "chain/trigger.h"
 #include "compat.h"
+#include "own/own.h"
 
 static bool
 is_own_function(Oid function, const char *name)
@@ -37,7 +37,7 @@ is_own_function(Oid function, const char *name)
 	const char *called = get_func_name(function);
 
 	return called != NULL && strcmp(called, name) == 0 &&
-		get_func_namespace(function) == get_rel_namespace(chain_relation("chain"));
+		get_func_namespace(function) == get_rel_namespace(own_relation("chain"));
 }
 
 /* What is wrong with a trigger in this state; NULL if nothing is. */

@@ -25,19 +25,18 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "chain/catalog.h"
 #include "chain/event.h"
 #include "compat.h"
+#include "own/own.h"
 
 /* The columns of anshim.chain, in sql/42-chain.sql's order */
 enum
@@ -71,23 +70,10 @@ enum
 	LAYOUT_COLUMNS = LAYOUT_ADDED_AT
 };
 
-Oid
-chain_relation(const char *name)
-{
-	Oid			relid = get_relname_relid(name, get_namespace_oid("anshim", false));
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"%s\" of extension anshim does not exist", name),
-				 errhint("Drop the extension and create it again.")));
-	return relid;
-}
-
 int32
 next_strand_number(void)
 {
-	return (int32) nextval_internal(chain_relation("strand_number"), false);
+	return (int32) nextval_internal(own_relation("strand_number"), false);
 }
 
 /*
@@ -132,13 +118,13 @@ begin_chain_scan(Relation table, const pg_uuid_t *id)
 	ScanKeyData key;
 
 	ScanKeyInit(&key, CHAIN_ID, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
-	return systable_beginscan(table, chain_relation("chain_pkey"), true, NULL, 1, &key);
+	return systable_beginscan(table, own_relation("chain_pkey"), true, NULL, 1, &key);
 }
 
 bool
 chain_record_read(const pg_uuid_t *id, ChainRecord *record)
 {
-	Relation	table = table_open(chain_relation("chain"), AccessShareLock);
+	Relation	table = table_open(own_relation("chain"), AccessShareLock);
 	SysScanDesc scan = begin_chain_scan(table, id);
 	HeapTuple	tuple = systable_getnext(scan);
 	bool		found = HeapTupleIsValid(tuple);
@@ -150,19 +136,10 @@ chain_record_read(const pg_uuid_t *id, ChainRecord *record)
 	return found;
 }
 
-/* anshim.chain, or InvalidOid while the extension is created or dropped */
-static Oid
-chain_table(void)
-{
-	Oid			schema = get_namespace_oid("anshim", true);
-
-	return OidIsValid(schema) ? get_relname_relid("chain", schema) : InvalidOid;
-}
-
 bool
 chain_records_exist(void)
 {
-	Oid			relid = chain_table();
+	Oid			relid = own_relation_if_any("chain");
 	Relation	table;
 	SysScanDesc scan;
 	bool		found;
@@ -177,39 +154,36 @@ chain_records_exist(void)
 	return found;
 }
 
+static void
+add_record(Relation table, HeapTuple row, void *arg)
+{
+	List	  **records = arg;
+	ChainRecord *record = palloc_object(ChainRecord);
+
+	deform_chain(table, row, record);
+	*records = lappend(*records, record);
+}
+
 /* There are few enough, hardly more than tables, to look at all. */
 static List *
-chain_records(bool ended)
+chain_records(void)
 {
-	Oid			relid = chain_table();
 	List	   *records = NIL;
-	Relation	table;
-	SysScanDesc scan;
-	HeapTuple	tuple;
 
-	if (!OidIsValid(relid))
-		return NIL;
-	table = table_open(relid, AccessShareLock);
-	scan = systable_beginscan(table, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		if (ended || heap_attisnull(tuple, CHAIN_ENDED_AT, RelationGetDescr(table)))
-		{
-			ChainRecord *record = palloc_object(ChainRecord);
-
-			deform_chain(table, tuple, record);
-			records = lappend(records, record);
-		}
-	}
-	systable_endscan(scan);
-	table_close(table, AccessShareLock);
+	own_rows_read("chain", add_record, &records);
 	return records;
 }
 
 List *
 chain_records_living(void)
 {
-	return chain_records(false);
+	List	   *records = chain_records();
+	ListCell   *lc;
+
+	foreach(lc, records)
+		if (((ChainRecord *) lfirst(lc))->ended)
+		records = foreach_delete_current(records, lc);
+	return records;
 }
 
 bool
@@ -217,7 +191,7 @@ chain_origin_exists(const char *origin)
 {
 	ListCell   *lc;
 
-	foreach(lc, chain_records(true))
+	foreach(lc, chain_records())
 		if (strcmp(((ChainRecord *) lfirst(lc))->origin, origin) == 0)
 		return true;
 	return false;
@@ -243,30 +217,14 @@ chain_record_find(const char *schema_name, const char *table_name, ChainRecord *
 	return false;
 }
 
-/* Puts the new tuple in place of the one that the scan finds, if it finds one. */
-static void
-write_tuple(Relation table, SysScanDesc scan, HeapTuple new)
-{
-	HeapTuple	old = systable_getnext(scan);
-
-	if (HeapTupleIsValid(old))
-		CatalogTupleUpdate(table, &old->t_self, new);
-	else
-		CatalogTupleInsert(table, new);
-	systable_endscan(scan);
-	heap_freetuple(new);
-	table_close(table, NoLock);
-	CommandCounterIncrement();
-}
-
 void
 chain_record_write(const ChainRecord *record)
 {
 	Relation	table;
 
 	chain_lock(&record->id);
-	table = table_open(chain_relation("chain"), RowExclusiveLock);
-	write_tuple(table, begin_chain_scan(table, &record->id), form_chain(table, record));
+	table = table_open(own_relation("chain"), RowExclusiveLock);
+	own_row_write(table, begin_chain_scan(table, &record->id), form_chain(table, record));
 }
 
 /*
@@ -353,8 +311,8 @@ layout_keys(ScanKeyData keys[2], const pg_uuid_t *chain, int32 number)
 Layout *
 layouts_read(const pg_uuid_t *chain, int *n)
 {
-	Relation	table = table_open(chain_relation("layout"), AccessShareLock);
-	Relation	index = index_open(chain_relation("layout_pkey"), AccessShareLock);
+	Relation	table = table_open(own_relation("layout"), AccessShareLock);
+	Relation	index = index_open(own_relation("layout_pkey"), AccessShareLock);
 	int			size = 4;
 	Layout	   *layouts = palloc_array(Layout, size);
 	ScanKeyData keys[2];
@@ -382,8 +340,8 @@ layouts_read(const pg_uuid_t *chain, int *n)
 bool
 layout_read_newest(const pg_uuid_t *chain, Layout *layout)
 {
-	Relation	table = table_open(chain_relation("layout"), AccessShareLock);
-	Relation	index = index_open(chain_relation("layout_pkey"), AccessShareLock);
+	Relation	table = table_open(own_relation("layout"), AccessShareLock);
+	Relation	index = index_open(own_relation("layout_pkey"), AccessShareLock);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -408,11 +366,11 @@ layout_write(const pg_uuid_t *chain, const Layout *layout)
 	ScanKeyData keys[2];
 
 	chain_lock(chain);
-	table = table_open(chain_relation("layout"), RowExclusiveLock);
+	table = table_open(own_relation("layout"), RowExclusiveLock);
 	layout_keys(keys, chain, layout->number);
-	write_tuple(table,
-				systable_beginscan(table, chain_relation("layout_pkey"), true, NULL, 2, keys),
-				form_layout(table, chain, layout, GetCurrentTimestamp()));
+	own_row_write(table,
+				  systable_beginscan(table, own_relation("layout_pkey"), true, NULL, 2, keys),
+				  form_layout(table, chain, layout, GetCurrentTimestamp()));
 }
 
 const Layout *
@@ -458,14 +416,14 @@ begin_partition_scan(Relation table, const PartitionRecord *record, int nkeys)
 				NameGetDatum(&record->schema_name));
 	ScanKeyInit(&keys[2], PARTITION_TABLE_NAME, BTEqualStrategyNumber, F_NAMEEQ,
 				NameGetDatum(&record->table_name));
-	return systable_beginscan(table, chain_relation("chain_partition_pkey"), true, NULL, nkeys,
+	return systable_beginscan(table, own_relation("chain_partition_pkey"), true, NULL, nkeys,
 							  keys);
 }
 
 List *
 partition_records(const pg_uuid_t *chain)
 {
-	Relation	table = table_open(chain_relation("chain_partition"), AccessShareLock);
+	Relation	table = table_open(own_relation("chain_partition"), AccessShareLock);
 	PartitionRecord key = {.chain = *chain};
 	SysScanDesc scan = begin_partition_scan(table, &key, 1);
 	List	   *records = NIL;
@@ -491,7 +449,7 @@ partition_records(const pg_uuid_t *chain)
 bool
 partition_record_exists(const PartitionRecord *record)
 {
-	Relation	table = table_open(chain_relation("chain_partition"), AccessShareLock);
+	Relation	table = table_open(own_relation("chain_partition"), AccessShareLock);
 	SysScanDesc scan = begin_partition_scan(table, record, PARTITION_COLUMNS);
 	bool		found = HeapTupleIsValid(systable_getnext(scan));
 
@@ -508,12 +466,12 @@ partition_record_add(const PartitionRecord *record)
 	bool		nulls[PARTITION_COLUMNS] = {0};
 
 	chain_lock(&record->chain);
-	table = table_open(chain_relation("chain_partition"), RowExclusiveLock);
+	table = table_open(own_relation("chain_partition"), RowExclusiveLock);
 	values[PARTITION_CHAIN - 1] = UUIDPGetDatum(&record->chain);
 	values[PARTITION_SCHEMA_NAME - 1] = NameGetDatum(&record->schema_name);
 	values[PARTITION_TABLE_NAME - 1] = NameGetDatum(&record->table_name);
-	write_tuple(table, begin_partition_scan(table, record, PARTITION_COLUMNS),
-				heap_form_tuple(RelationGetDescr(table), values, nulls));
+	own_row_write(table, begin_partition_scan(table, record, PARTITION_COLUMNS),
+				  heap_form_tuple(RelationGetDescr(table), values, nulls));
 }
 
 bool
@@ -525,7 +483,7 @@ partition_record_remove(const PartitionRecord *record)
 	bool		found;
 
 	chain_lock(&record->chain);
-	table = table_open(chain_relation("chain_partition"), RowExclusiveLock);
+	table = table_open(own_relation("chain_partition"), RowExclusiveLock);
 	scan = begin_partition_scan(table, record, PARTITION_COLUMNS);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);

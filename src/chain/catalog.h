@@ -86,7 +86,4 @@ extern List *chain_leaf_oids(Oid target, LOCKMODE lockmode);
 /* A number that no strand has had: those of all chains come from one sequence. */
 extern int32 next_strand_number(void);
 
-/* A table or index of the extension's, by its name. */
-extern Oid	chain_relation(const char *name);
-
 #endif							/* ANSHIM_CHAIN_CATALOG_H */

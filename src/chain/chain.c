@@ -26,6 +26,7 @@
 #include "chain/catalog.h"
 #include "chain/position.h"
 #include "compat.h"
+#include "own/own.h"
 
 void
 chain_refuse_unchained(Relation rel)
@@ -111,7 +112,7 @@ chain_open(Oid target, LOCKMODE lockmode)
 	chain->id = record.id;
 	chain->target = target;
 	chain->origin = record.origin;
-	leaf_open(&chain->events, chain_relation("event"), AccessShareLock);
+	leaf_open(&chain->events, own_relation("event"), AccessShareLock);
 	leaves = chain_leaf_oids(target, lockmode);
 	chain->leaves = palloc_array(ChainLeaf, list_length(leaves));
 	foreach(lc, leaves)

@@ -34,6 +34,7 @@
 #include "chain/image.h"
 #include "chain/position.h"
 #include "compat.h"
+#include "own/own.h"
 
 /* The columns of anshim.event, in sql/42-chain.sql's order */
 enum
@@ -52,7 +53,7 @@ chain_lock(const pg_uuid_t *chain)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, chain_relation("event"),
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, own_relation("event"),
 					   DatumGetUInt32(hash_any(chain->data, UUID_LEN)), POSITION_LOCK_SUBID);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
@@ -116,7 +117,7 @@ chain_event(const pg_uuid_t *chain, const char *kind, Jsonb *detail)
 	uint8		previous[LINK_HASH_LEN];
 
 	chain_lock(chain);
-	leaf_open(&events, chain_relation("event"), RowExclusiveLock);
+	leaf_open(&events, own_relation("event"), RowExclusiveLock);
 	next_link(&events, chain, &link, previous);
 
 	values[EVENT_CHAIN - 1] = UUIDPGetDatum(chain);
@@ -193,7 +194,7 @@ events_replay(const pg_uuid_t *chain, EventCallback callback, void *arg)
 	TupleTableSlot *slot;
 	ScanKeyData keys[2];
 
-	leaf_open(&events, chain_relation("event"), AccessShareLock);
+	leaf_open(&events, own_relation("event"), AccessShareLock);
 	slot = table_slot_create(events.heap, NULL);
 	scan = index_beginscan(events.heap, events.position, snapshot, NULL, 1, 0);
 	position_keys(keys, &events, chain, EVENT_STRAND, BTEqualStrategyNumber, 0);

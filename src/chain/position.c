@@ -31,9 +31,9 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "chain/catalog.h"
 #include "chain/position.h"
 #include "compat.h"
+#include "own/own.h"
 
 Oid
 link_type(void)
@@ -78,7 +78,7 @@ is_link_part(Node *expression, const char *name, AttrNumber link_attno)
 	function = get_func_name(call->funcid);
 	return var->varattno == link_attno && var->vartype == link_type() &&
 		function != NULL && strcmp(function, name) == 0 &&
-		get_func_namespace(call->funcid) == get_rel_namespace(chain_relation("chain"));
+		get_func_namespace(call->funcid) == get_rel_namespace(own_relation("chain"));
 }
 
 static bool
@@ -129,9 +129,9 @@ leaf_open(ChainLeaf *leaf, Oid relid, LOCKMODE lockmode)
 
 	leaf->heap = table_open(relid, lockmode);
 	leaf->link_attno = link_attribute(RelationGetDescr(leaf->heap));
-	leaf->events = relid == chain_relation("event");
+	leaf->events = relid == own_relation("event");
 	if (leaf->events)
-		index = chain_relation("event_position");
+		index = own_relation("event_position");
 	else
 		index = position_index(leaf->heap, leaf->link_attno);
 	leaf->position = OidIsValid(index) ? index_open(index, AccessShareLock) : NULL;

@@ -29,6 +29,7 @@
 #include "chain/image.h"
 #include "chain/position.h"
 #include "compat.h"
+#include "own/own.h"
 
 struct StrandScan
 {
@@ -246,7 +247,7 @@ bool
 strand_lost(const pg_uuid_t *chain, int32 strand, int64 *last_seq,
 			uint8 last_hash[LINK_HASH_LEN])
 {
-	Relation	table = table_open(chain_relation("expired"), AccessShareLock);
+	Relation	table = table_open(own_relation("expired"), AccessShareLock);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -255,7 +256,7 @@ strand_lost(const pg_uuid_t *chain, int32 strand, int64 *last_seq,
 	ScanKeyInit(&keys[0], EXPIRED_CHAIN, BTEqualStrategyNumber, F_UUID_EQ,
 				UUIDPGetDatum(chain));
 	ScanKeyInit(&keys[1], EXPIRED_STRAND, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(strand));
-	scan = systable_beginscan(table, chain_relation("expired_pkey"), true, NULL, 2, keys);
+	scan = systable_beginscan(table, own_relation("expired_pkey"), true, NULL, 2, keys);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
 	if (found)

@@ -31,6 +31,7 @@
 #include "chain/position.h"
 #include "chain/target.h"
 #include "compat.h"
+#include "own/own.h"
 
 char *
 table_sql_name(Relation rel)
@@ -53,7 +54,7 @@ static void
 check_owner_is_a_user(Relation rel)
 {
 	if (RelationGetRelid(rel) >= FirstNormalObjectId &&
-		RelationGetNamespace(rel) != get_rel_namespace(chain_relation("chain")))
+		RelationGetNamespace(rel) != get_rel_namespace(own_relation("chain")))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -21,10 +21,10 @@
 #include "utils/rel.h"
 #include "utils/uuid.h"
 
-#include "chain/catalog.h"
 #include "chain/trigger.h"
 #include "chain/upkeep.h"
 #include "compat.h"
+#include "own/own.h"
 
 typedef struct TriggerForm
 {
@@ -100,7 +100,7 @@ is_right(const Trigger *trigger, ChainTrigger which, const pg_uuid_t *chain)
 	pg_uuid_t	its_chain;
 
 	if (function == NULL || strcmp(function, forms[which].function) != 0 ||
-		get_func_namespace(trigger->tgfoid) != get_rel_namespace(chain_relation("chain")) ||
+		get_func_namespace(trigger->tgfoid) != get_rel_namespace(own_relation("chain")) ||
 		trigger->tgtype != forms[which].type || trigger->tgqual != NULL || trigger->tgnattr != 0)
 		return false;
 	return which != TRIGGER_APPEND ||

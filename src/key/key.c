@@ -31,7 +31,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "commands/trigger.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -47,6 +46,7 @@
 
 #include "key/directory.h"
 #include "key/key.h"
+#include "own/own.h"
 #include "token/cwt.h"
 
 #define KEYS_CACHED 1024
@@ -187,22 +187,6 @@ create_cache(void)
 }
 
 /*
- * anshim.key or its index; an error if there is no such relation.
- */
-static Oid
-member_relation(const char *name)
-{
-	Oid			relid = get_relname_relid(name, get_namespace_oid("anshim", false));
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"%s\" of extension anshim does not exist", name),
-				 errhint("Drop the extension and create it again.")));
-	return relid;
-}
-
-/*
  * A range's bounds as a half-open interval of microseconds.
  */
 static void
@@ -284,11 +268,11 @@ load_key(const char *kid, Key *key)
 	HeapTuple	tuple;
 	bool		found;
 
-	key_relid = member_relation("key");
+	key_relid = own_relation("key");
 	rel = table_open(key_relid, AccessShareLock);
 	ScanKeyInit(&scankey, COLUMN_KID, BTEqualStrategyNumber, F_TEXTEQ,
 				CStringGetTextDatum(kid));
-	scan = systable_beginscan(rel, member_relation("key_pkey"), true, NULL, 1, &scankey);
+	scan = systable_beginscan(rel, own_relation("key_pkey"), true, NULL, 1, &scankey);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
 	if (found)

@@ -33,9 +33,9 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "chain/catalog.h"
 #include "compat.h"
 #include "log/store.h"
+#include "own/own.h"
 
 /* Columns, in sql/44-log.sql's order; the first of each is `chain` */
 #define CHAIN 1
@@ -81,8 +81,8 @@ void
 store_scan_begin(StoreScan *scan, const char *table, const char *index,
 				 Snapshot snapshot, int nkeys, ScanKey keys)
 {
-	scan->table = table_open(chain_relation(table), AccessShareLock);
-	scan->index = index_open(chain_relation(index), AccessShareLock);
+	scan->table = table_open(own_relation(table), AccessShareLock);
+	scan->index = index_open(own_relation(index), AccessShareLock);
 	scan->scan = systable_beginscan_ordered(scan->table, scan->index, snapshot, nkeys, keys);
 }
 
@@ -106,7 +106,7 @@ store_lock(const char *table, const void *what, Size len)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, chain_relation(table), hash_bytes(what, (int) len), 0);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, own_relation(table), hash_bytes(what, (int) len), 0);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
@@ -114,7 +114,7 @@ void
 store_insert(const char *table, Datum *values, bool *nulls)
 {
 	bool		no_nulls[MOST_COLUMNS] = {false};
-	Relation	rel = table_open(chain_relation(table), RowExclusiveLock);
+	Relation	rel = table_open(own_relation(table), RowExclusiveLock);
 	HeapTuple	tuple;
 
 	Assert(RelationGetNumberOfAttributes(rel) <= MOST_COLUMNS);
@@ -468,7 +468,7 @@ store_tile_write(const pg_uuid_t *chain, const Tile *tile, Snapshot snapshot)
 		store_insert("tile", values, NULL);
 	else
 	{
-		Relation	table = table_open(chain_relation("tile"), RowExclusiveLock);
+		Relation	table = table_open(own_relation("tile"), RowExclusiveLock);
 
 		CatalogTupleUpdate(table, &old->t_self,
 						   heap_form_tuple(RelationGetDescr(table), values, nulls));

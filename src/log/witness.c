@@ -35,11 +35,11 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "chain/catalog.h"
 #include "compat.h"
 #include "key/spi.h"
 #include "log/checkpoint.h"
 #include "log/store.h"
+#include "own/own.h"
 
 /* Columns of anshim.trusted_log and anshim.witnessed, in sql/46-checkpoint.sql's order */
 enum
@@ -136,7 +136,7 @@ anshim_distrust_log(PG_FUNCTION_ARGS)
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 
 	PreventCommandIfReadOnly("anshim.distrust_log()");
-	table = table_open(chain_relation("trusted_log"), ShareRowExclusiveLock);
+	table = table_open(own_relation("trusted_log"), ShareRowExclusiveLock);
 	begin_trusted_scan(&scan, PG_GETARG_DATUM(0), text_to_cstring(PG_GETARG_TEXT_PP(1)), snapshot);
 	tuple = store_scan_next(&scan, ForwardScanDirection);
 	if (tuple == NULL)
@@ -250,7 +250,7 @@ record(const Submission *submission, const char *cosignature, const char *refuse
 		(void) get_column(&scan, old, WITNESSED_REFUSED, &was_cosigned);
 		if (!was_cosigned)
 		{
-			Relation	table = table_open(chain_relation("witnessed"), RowExclusiveLock);
+			Relation	table = table_open(own_relation("witnessed"), RowExclusiveLock);
 
 			CatalogTupleUpdate(table, &old->t_self,
 							   heap_form_tuple(RelationGetDescr(table), values, nulls));

@@ -25,15 +25,14 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
-#include "catalog/namespace.h"
 #include "common/int.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "log_record.h"
+#include "own/own.h"
 
 /* The columns of anshim.visit_log, in sql/50-visits.sql's order */
 enum
@@ -67,23 +66,6 @@ static const LogRecord defaults = {
 	.default_stay = USECS_PER_HOUR
 };
 
-/*
- * anshim.visit_log, or its primary key's index.
- */
-static Oid
-member_relation(const char *name)
-{
-	Oid			schema = get_namespace_oid("anshim", false);
-	Oid			relid = get_relname_relid(name, schema);
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"%s\" of extension anshim does not exist", name),
-				 errhint("Drop the extension and create it again.")));
-	return relid;
-}
-
 static SysScanDesc
 begin_scan(Relation table, const char *schema_name, const char *table_name,
 		   NameData names[2])
@@ -96,7 +78,7 @@ begin_scan(Relation table, const char *schema_name, const char *table_name,
 				NameGetDatum(&names[0]));
 	ScanKeyInit(&keys[1], COLUMN_TABLE_NAME, BTEqualStrategyNumber, F_NAMEEQ,
 				NameGetDatum(&names[1]));
-	return systable_beginscan(table, member_relation("visit_log_pkey"), true,
+	return systable_beginscan(table, own_relation("visit_log_pkey"), true,
 							  NULL, 2, keys);
 }
 
@@ -185,7 +167,7 @@ bool
 log_record_read(const char *schema_name, const char *table_name, LogRecord *record)
 {
 	NameData	names[2];
-	Relation	table = table_open(member_relation("visit_log"), AccessShareLock);
+	Relation	table = table_open(own_relation("visit_log"), AccessShareLock);
 	SysScanDesc scan = begin_scan(table, schema_name, table_name, names);
 	HeapTuple	tuple = systable_getnext(scan);
 	bool		found = HeapTupleIsValid(tuple);
@@ -201,7 +183,7 @@ bool
 log_record_remove(const char *schema_name, const char *table_name)
 {
 	NameData	names[2];
-	Relation	table = table_open(member_relation("visit_log"), ShareRowExclusiveLock);
+	Relation	table = table_open(own_relation("visit_log"), ShareRowExclusiveLock);
 	SysScanDesc scan = begin_scan(table, schema_name, table_name, names);
 	HeapTuple	tuple = systable_getnext(scan);
 	bool		found = HeapTupleIsValid(tuple);
@@ -218,45 +200,29 @@ void
 log_record_write(const LogRecord *record)
 {
 	NameData	names[2];
-	Relation	table = table_open(member_relation("visit_log"), ShareRowExclusiveLock);
+	Relation	table = table_open(own_relation("visit_log"), ShareRowExclusiveLock);
 	SysScanDesc scan = begin_scan(table, NameStr(record->schema_name),
 								  NameStr(record->table_name), names);
-	HeapTuple	old = systable_getnext(scan);
-	HeapTuple	new = form_record(table, record);
 
-	if (HeapTupleIsValid(old))
-		CatalogTupleUpdate(table, &old->t_self, new);
-	else
-		CatalogTupleInsert(table, new);
-	systable_endscan(scan);
-	heap_freetuple(new);
-	table_close(table, NoLock);
-	CommandCounterIncrement();
+	own_row_write(table, scan, form_record(table, record));
+}
+
+static void
+add_record(Relation table, HeapTuple row, void *arg)
+{
+	List	  **records = arg;
+	LogRecord  *record = palloc_object(LogRecord);
+
+	deform_record(table, row, record);
+	*records = lappend(*records, record);
 }
 
 List *
 log_records_read(void)
 {
-	Oid			schema = get_namespace_oid("anshim", true);
-	Oid			relid = OidIsValid(schema) ? get_relname_relid("visit_log", schema) : InvalidOid;
 	List	   *records = NIL;
-	Relation	table;
-	SysScanDesc scan;
-	HeapTuple	tuple;
 
-	if (!OidIsValid(relid))
-		return NIL;
-	table = table_open(relid, AccessShareLock);
-	scan = systable_beginscan(table, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		LogRecord  *record = palloc_object(LogRecord);
-
-		deform_record(table, tuple, record);
-		records = lappend(records, record);
-	}
-	systable_endscan(scan);
-	table_close(table, AccessShareLock);
+	own_rows_read("visit_log", add_record, &records);
 	return records;
 }
 
