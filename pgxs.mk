@@ -16,6 +16,7 @@ OBJS = \
 	src/audit/drop.o \
 	src/audit/expire.o \
 	src/audit/finding.o \
+	src/audit/finding_kind.o \
 	src/audit/member.o \
 	src/audit/parallel.o \
 	src/audit/plan.o \
@@ -156,6 +157,7 @@ BIN_OBJS = \
 	bin/strands.o \
 	bin/streams.o \
 	bin/tree.o \
+	bin/shared/src/audit/finding_kind.o \
 	bin/shared/src/chain/link_hash.o \
 	bin/shared/src/crypto/point.o \
 	bin/shared/src/log/merkle.o \

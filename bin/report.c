@@ -25,25 +25,6 @@
 /* Microseconds since 2000 of 1970, where time_t begins */
 #define UNIX_EPOCH (INT64CONST(-946684800) * 1000000)
 
-static const char *const finding_names[] = {
-	[FOUND_CHANGED] = "changed",
-	[FOUND_MISSING] = "missing",
-	[FOUND_INSERTED] = "inserted",
-	[FOUND_MOVED] = "moved",
-	[FOUND_OUT_OF_ORDER] = "out of order",
-	[FOUND_SEGMENT] = "segment root differs",
-	[FOUND_BLOCK] = "block differs",
-	[FOUND_NODE] = "node differs",
-	[FOUND_EXPIRY] = "expiry differs",
-	[FOUND_LAYOUT] = "layout differs",
-	[FOUND_TABLE] = "table differs",
-	[FOUND_LOG] = "log differs from the checkpoint",
-	[FOUND_ROLLED_BACK] = "rolled back",
-	[FOUND_SIGNATURE] = "checkpoint signature bad",
-	[FOUND_COSIGNATURES] = "cosignatures missing",
-	[FOUND_TRIGGER] = "trigger missing or disabled",
-};
-
 /*
  * Text of strangers
  */
@@ -251,7 +232,7 @@ report_finding(Report *report, FindingKind kind, int32 strand, int64 seq, const 
 	if (report->json)
 	{
 		begin_json(report, &line, "finding");
-		append_member(&line, "finding", finding_names[kind]);
+		append_member(&line, "finding", finding_kind_name(kind));
 		if (strand != NO_STRAND)
 			append_number(&line, "strand", strand);
 		if (seq != NO_SEQ)
@@ -263,7 +244,7 @@ report_finding(Report *report, FindingKind kind, int32 strand, int64 seq, const 
 	{
 		if (report->chain != NULL)
 			append_chain(report, &line);
-		appendPQExpBufferStr(&line, finding_names[kind]);
+		appendPQExpBufferStr(&line, finding_kind_name(kind));
 		if (strand != NO_STRAND)
 			appendPQExpBuffer(&line, ": strand %d", strand);
 		if (seq != NO_SEQ)

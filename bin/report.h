@@ -14,30 +14,7 @@
 #ifndef ANSHIM_BIN_REPORT_H
 #define ANSHIM_BIN_REPORT_H
 
-/* What a finding can be, with the names of anshim.verify_chain(). */
-typedef enum FindingKind
-{
-	FOUND_CHANGED,				/* a row is not the one that was linked */
-	FOUND_MISSING,				/* links without their rows */
-	FOUND_INSERTED,				/* rows that were never appended */
-	FOUND_MOVED,				/* rows in another table or partition than
-								 * theirs */
-	FOUND_OUT_OF_ORDER,			/* rows come in another order than asked for */
-	FOUND_SEGMENT,				/* segments are not those that were sealed */
-	FOUND_BLOCK,				/* a block is not what was sealed */
-	FOUND_NODE,					/* nor is a node of the tree */
-	FOUND_EXPIRY,				/* nor what is recorded of an expiry */
-	FOUND_LAYOUT,				/* nor of columns */
-	FOUND_TABLE,				/* nor of the table and its partitions */
-	FOUND_LOG,					/* the log is not the one of a checkpoint */
-	FOUND_ROLLED_BACK,			/* it was longer once */
-	FOUND_SIGNATURE,			/* a checkpoint cannot be believed */
-	FOUND_COSIGNATURES,			/* too few witnesses have seen it */
-	FOUND_TRIGGER				/* a guard is not in its place */
-} FindingKind;
-
-#define NO_STRAND (-1)
-#define NO_SEQ INT64CONST(0)
+#include "audit/finding_kind.h"
 
 typedef struct Report
 {

@@ -26,35 +26,9 @@
 #include "utils/sharedtuplestore.h"
 #include "utils/tuplestore.h"
 
+#include "audit/finding_kind.h"
 #include "chain/chain.h"
 #include "log/log.h"
-
-/* What a finding can be, as verify_chain() calls it. */
-typedef enum FindingKind
-{
-	FOUND_CHANGED,				/* a row is not the one that was linked */
-	FOUND_MISSING,				/* links without their rows */
-	FOUND_INSERTED,				/* rows that were never appended */
-	FOUND_MOVED,				/* rows in another table or partition than
-								 * theirs */
-	FOUND_OUT_OF_ORDER,			/* the position index lies */
-	FOUND_SEGMENT,				/* the rows are not those that were sealed */
-	FOUND_BLOCK,				/* a block is not what was sealed */
-	FOUND_NODE,					/* nor is a node of the tree */
-	FOUND_EXPIRY,				/* nor what is recorded of an expiry */
-	FOUND_LAYOUT,				/* nor of columns */
-	FOUND_TABLE,				/* nor of the table and its partitions */
-	FOUND_LOG,					/* the log is not the one of a checkpoint */
-	FOUND_ROLLED_BACK,			/* it was longer once */
-	FOUND_SIGNATURE,			/* a checkpoint cannot be believed */
-	FOUND_COSIGNATURES,			/* too few witnesses have seen it */
-	FOUND_TRIGGER,				/* a guard is not in its place, or was not */
-	FOUND_INDEX					/* nor is a position index */
-} FindingKind;
-
-/* For findings that are of no strand, or of no row. */
-#define NO_STRAND (-1)
-#define NO_SEQ INT64CONST(0)
 
 /* Where findings go: to one of these. */
 typedef struct Findings

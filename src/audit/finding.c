@@ -29,26 +29,6 @@
 /* A key's value is cut after so many bytes. */
 #define SHOWN_VALUE_LEN 80
 
-static const char *const names[] = {
-	[FOUND_CHANGED] = "changed",
-	[FOUND_MISSING] = "missing",
-	[FOUND_INSERTED] = "inserted",
-	[FOUND_MOVED] = "moved",
-	[FOUND_OUT_OF_ORDER] = "out of order",
-	[FOUND_SEGMENT] = "segment root differs",
-	[FOUND_BLOCK] = "block differs",
-	[FOUND_NODE] = "node differs",
-	[FOUND_EXPIRY] = "expiry differs",
-	[FOUND_LAYOUT] = "layout differs",
-	[FOUND_TABLE] = "table differs",
-	[FOUND_LOG] = "log differs from the checkpoint",
-	[FOUND_ROLLED_BACK] = "rolled back",
-	[FOUND_SIGNATURE] = "checkpoint signature bad",
-	[FOUND_COSIGNATURES] = "cosignatures missing",
-	[FOUND_TRIGGER] = "trigger missing or disabled",
-	[FOUND_INDEX] = "position index missing or wrong",
-};
-
 static void
 put(Findings *findings, Datum *values, bool *nulls)
 {
@@ -88,7 +68,7 @@ finding(Audit *audit, FindingKind kind, int32 strand, int64 seq, const char *for
 		Datum		values[4];
 		bool		nulls[4] = {false, strand == NO_STRAND, seq == NO_SEQ, false};
 
-		values[0] = CStringGetTextDatum(names[kind]);
+		values[0] = CStringGetTextDatum(finding_kind_name(kind));
 		values[1] = Int32GetDatum(strand);
 		values[2] = Int64GetDatum(seq);
 		values[3] = CStringGetTextDatum(detail.data);
