@@ -78,6 +78,19 @@ compare_root(Audit *audit, Source source, int64 size, const MerkleHash root)
 				"Compare the rows with a backup that makes the checkpoint's root.", source.name, size);
 }
 
+/* Another origin: another log, or anshim.chain was edited.  origin is UTF-8. */
+static bool
+compare_origin(Audit *audit, const char *name, const char *origin)
+{
+	char	   *shown = server_from_utf8(origin, strlen(origin));
+
+	if (strcmp(shown, audit->chain->origin) == 0)
+		return true;
+	finding(audit, FOUND_LOG, NO_STRAND, NO_SEQ,
+			"%s is of log \"%s\"; this one is \"%s\".", name, shown, audit->chain->origin);
+	return false;
+}
+
 /*
  * Signatures
  */
@@ -204,20 +217,14 @@ checkpoint_check(Audit *audit, const char *data, Size len, const Trust *trust)
 	Note		note;
 	Checkpoint	checkpoint;
 	char	   *origin;
-	char	   *shown;
 
 	if (!read_checkpoint(audit, source.name, utf8, strlen(utf8), &note, &checkpoint))
 		return;
 	origin = pnstrdup(checkpoint.origin.data, checkpoint.origin.len);
-	shown = server_from_utf8(origin, strlen(origin));
 	if (!signature_is_good(audit, source.name, &note, origin, trust))
 		return;
 	check_witnesses(audit, source.name, &note, trust);
-	if (strcmp(shown, audit->chain->origin) != 0)
-		finding(audit, FOUND_LOG, NO_STRAND, NO_SEQ,
-				"The checkpoint is of log \"%s\"; this one is \"%s\".",
-				shown, audit->chain->origin);
-	else
+	if (compare_origin(audit, source.name, origin))
 		compare_root(audit, source, checkpoint.size, checkpoint.root);
 }
 
@@ -322,10 +329,12 @@ void
 checkpoints_check(Audit *audit)
 {
 	Source		source = {FOUND_ROLLED_BACK, "The checkpoint that was signed last, by anshim.head_directory,"};
-	int64		size;
-	MerkleHash	root;
+	Head		head;
 
 	check_all_stored(audit);
-	if (log_head(audit->chain, &size, root) && !is_sealed_by_now(audit, size, root))
-		compare_root(audit, source, size, root);
+	if (!head_of_chain(&audit->chain->id, &head))
+		return;
+	compare_origin(audit, source.name, head.origin);
+	if (!is_sealed_by_now(audit, head.size, head.root))
+		compare_root(audit, source, head.size, head.root);
 }

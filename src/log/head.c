@@ -144,27 +144,34 @@ read_file(const char *path, Size *len)
 	return content;
 }
 
-void
-head_read(const char *name, const char *origin, Head *head)
+static void
+read_head(const char *path, Head *head)
 {
-	char	   *path = path_of(name, "");
 	Checkpoint	checkpoint;
 	const char *reason;
 	Note		note;
 
+	head->origin = NULL;
 	head->size = 0;
 	head->note = read_file(path, &head->len);
-	if (head->note != NULL)
-	{
-		if (!note_read(head->note, head->len, palloc(Max(head->len, 1)), &note, &reason) ||
-			!checkpoint_read(note.text, &checkpoint, &reason))
-			refuse_file(path, "is not a checkpoint");
-		if (checkpoint.origin.len != strlen(origin) ||
-			memcmp(checkpoint.origin.data, origin, checkpoint.origin.len) != 0)
-			refuse_file(path, "is of another log");
-		head->size = checkpoint.size;
-		memcpy(head->root, checkpoint.root, MERKLE_HASH_LEN);
-	}
+	if (head->note == NULL)
+		return;
+	if (!note_read(head->note, head->len, palloc(Max(head->len, 1)), &note, &reason) ||
+		!checkpoint_read(note.text, &checkpoint, &reason))
+		refuse_file(path, "is not a checkpoint");
+	head->origin = pnstrdup(checkpoint.origin.data, checkpoint.origin.len);
+	head->size = checkpoint.size;
+	memcpy(head->root, checkpoint.root, MERKLE_HASH_LEN);
+}
+
+void
+head_read(const char *name, const char *origin, Head *head)
+{
+	char	   *path = path_of(name, "");
+
+	read_head(path, head);
+	if (head->note != NULL && strcmp(head->origin, origin) != 0)
+		refuse_file(path, "is of another log");
 	pfree(path);
 }
 
@@ -223,18 +230,12 @@ head_replace(const char *name, const Head *head, const char *note, Size len)
 }
 
 bool
-log_head(const Chain *chain, int64 *size, MerkleHash root)
+head_of_chain(const pg_uuid_t *chain, Head *head)
 {
-	Head		head;
-
 	if (anshim_head_directory == NULL || anshim_head_directory[0] == '\0')
 		return false;
-	head_read(head_name_of_chain(&chain->id), utf8_from_server(chain->origin, strlen(chain->origin)), &head);
-	if (head.note == NULL)
-		return false;
-	*size = head.size;
-	memcpy(root, head.root, MERKLE_HASH_LEN);
-	return true;
+	read_head(path_of(head_name_of_chain(chain), ""), head);
+	return head->note != NULL;
 }
 
 /* The conversions return what they were given where there is nothing to do. */

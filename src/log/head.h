@@ -18,6 +18,7 @@ typedef struct Head
 	char	   *note;			/* all of it, in UTF-8; NULL: there is none
 								 * yet */
 	Size		len;
+	char	   *origin;			/* in UTF-8 */
 	int64		size;
 	MerkleHash	root;
 } Head;
@@ -28,6 +29,12 @@ extern char *head_name_of_origin(const char *origin);
 
 /* The head in the file of this name.  It is an error if that is of another origin. */
 extern void head_read(const char *name, const char *origin, Head *head);
+
+/*
+ * The head of a chain of our own, of whatever origin it is; false if there is
+ * none, or no anshim.head_directory.
+ */
+extern bool head_of_chain(const pg_uuid_t *chain, Head *head);
 
 /*
  * Put a note in the place of the head that was read, on disk before it

@@ -73,12 +73,6 @@ extern bool log_stored(LogReader *reader, int level, int64 index, MerkleHash has
 extern bool log_block_of_size(const pg_uuid_t *chain, int64 size, Snapshot snapshot,
 							  MerkleHash root);
 
-/*
- * Size and root of the checkpoint that was signed last, by the file in
- * anshim.head_directory; false if there is none.
- */
-extern bool log_head(const Chain *chain, int64 *size, MerkleHash root);
-
 /* The compact range [0, size) as the log keeps it, to go on from there. */
 extern bool log_range(LogReader *reader, int64 size, MerkleRange *range);
 

@@ -74,8 +74,8 @@ CREATE PROCEDURE event_triggers(state "char") LANGUAGE sql AS $$
 	UPDATE pg_event_trigger SET evtenabled = state WHERE evtname LIKE 'anshim%'
 $$;
 CREATE FUNCTION found(target regclass, checkpoint text DEFAULT NULL, vkey text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
-	SELECT coalesce(string_agg(format('%s %s/%s', finding, strand, seq), '; ' ORDER BY strand NULLS FIRST, seq NULLS FIRST, finding), 'nothing')
-	FROM anshim.verify_chain(target, checkpoint, vkey => vkey)
+	SELECT coalesce(string_agg(format('%s %s/%s%s', finding, strand, seq, ' x ' || nullif(n, 1)), '; ' ORDER BY strand NULLS FIRST, seq NULLS FIRST, finding), 'nothing')
+	FROM (SELECT finding, strand, seq, count(*) AS n FROM anshim.verify_chain(target, checkpoint, vkey => vkey) GROUP BY finding, strand, seq) AS found
 $$;
 -- Hash a strand anew, as it is now.
 CREATE PROCEDURE relink(target regclass, forged int) LANGUAGE plpgsql AS $$
@@ -84,10 +84,10 @@ DECLARE
 	before bytea := decode(repeat('00', 32), 'hex');
 	row record;
 BEGIN
-	FOR row IN SELECT link, image FROM images(target, id) WHERE anshim.strand(link) = forged ORDER BY anshim.seq(link) LOOP
+	FOR row IN SELECT leaf, link, image FROM images(target, id) WHERE anshim.strand(link) = forged ORDER BY anshim.seq(link) LOOP
 		before := sha256('\x02' || uuid_send(id) || int4send(forged) || int4send(anshim.layout(row.link)) || int8send(anshim.seq(row.link))
 			|| before || row.image);
-		EXECUTE format('UPDATE %s SET link = %L WHERE link OPERATOR(anshim.=) %L', target,
+		EXECUTE format('UPDATE %s SET link = %L WHERE link OPERATOR(anshim.=) %L', row.leaf,
 			regexp_replace(row.link::text, '[^/]*$', encode(before, 'hex')), row.link);
 	END LOOP;
 END $$;
@@ -156,6 +156,14 @@ INSERT INTO tampering (what, target, sql) VALUES
 	INSERT INTO visit SELECT * FROM visit WHERE id = 7;
 	UPDATE pg_index SET indisready = true WHERE indrelid = 'visit'::regclass;
 	UPDATE pg_class SET relname = relname WHERE oid = 'visit'::regclass$$),
+('a link', 'visit', $$UPDATE visit SET link = place(1, 7) WHERE id = 7$$),
+('a second row in the same place', 'visit', $$UPDATE pg_index SET indisunique = false WHERE indrelid = 'visit'::regclass AND indexprs IS NOT NULL;
+	UPDATE pg_class SET relname = relname WHERE oid = 'visit'::regclass;
+	INSERT INTO visit SELECT 1007, who, at, note, link FROM visit WHERE id = 7;
+	UPDATE pg_index SET indisunique = true WHERE indrelid = 'visit'::regclass AND indexprs IS NOT NULL;
+	UPDATE pg_class SET relname = relname WHERE oid = 'visit'::regclass$$),
+('a row of another strand in the index''s place', 'visit', $$CALL relink_unseen(504, place(9, 1))$$),
+('a row of an earlier place in the index''s place', 'visit', $$CALL relink_unseen(504, place(2, 5))$$),
 ('a strand rewritten', 'visit', $$UPDATE visit SET who = 'x' WHERE id = 7; CALL relink('visit', 1)$$),
 ('a strand rewritten, and the log', 'visit', $$UPDATE visit SET who = 'x' WHERE id = 7; CALL relink('visit', 1); CALL reseal('visit')$$),
 ('the same, and the checkpoints that are here', 'visit', $$UPDATE visit SET who = 'x' WHERE id = 7; CALL relink('visit', 1); CALL reseal('visit');
@@ -165,6 +173,9 @@ INSERT INTO tampering (what, target, sql) VALUES
 -- partitions
 ('a row moved to another partition', 'day', $$INSERT INTO day2 SELECT id, at + '1 day', link FROM day1 WHERE id = 3; DELETE FROM day1 WHERE id = 3$$),
 ('a row copied to another partition', 'day', $$INSERT INTO day2 SELECT id, at + '1 day', link FROM day1 WHERE id = 3$$),
+('a row that belongs into another partition', 'day', $$UPDATE pg_class SET relispartition = false WHERE oid = 'day1'::regclass;
+	UPDATE day1 SET at = at + '1 day' WHERE id = 3; CALL relink('day', 4);
+	UPDATE pg_class SET relispartition = true WHERE oid = 'day1'::regclass; CALL reseal('day')$$),
 ('a partition emptied', 'day', $$TRUNCATE day2$$),
 ('a partition dropped', 'day', $$DROP TABLE day2$$),
 ('a partition dropped, unseen', 'day', $$CALL event_triggers('D'); DROP TABLE day2; CALL event_triggers('O')$$),
@@ -187,6 +198,7 @@ INSERT INTO tampering (what, target, sql) VALUES
 ('an event of another kind', 'visit', $$UPDATE anshim.event SET kind = 'noted' WHERE kind = 'layout added' AND chain = id('visit')$$),
 ('a table renamed, unseen', 'other', $$UPDATE pg_class SET relname = 'others' WHERE oid = 'other'::regclass$$),
 ('and in anshim.chain', 'other', $$UPDATE anshim.chain SET table_name = 'others' WHERE chain = id('other'); UPDATE pg_class SET relname = 'others' WHERE oid = 'other'::regclass$$),
+('the origin', 'visit', $$UPDATE anshim.chain SET origin = 'other.example' WHERE chain = id('visit')$$),
 ('a layout', 'visit', $$UPDATE anshim.layout SET columns = '{id,note,at,who}' WHERE layout = 1 AND chain = id('visit')$$),
 ('two columns that swap names', 'visit', $$UPDATE pg_attribute SET attname = 'x' WHERE attrelid = 'visit'::regclass AND attname = 'who';
 	UPDATE pg_attribute SET attname = 'who' WHERE attrelid = 'visit'::regclass AND attname = 'note';
@@ -199,6 +211,8 @@ INSERT INTO tampering (what, target, sql) VALUES
 	UPDATE pg_class SET relname = relname WHERE oid = 'kinds'::regclass$$),
 ('an expiry made up', 'visit', $$INSERT INTO anshim.expired SELECT chain, strand, 20, last_hash FROM anshim.segment WHERE strand = 1 AND chain = id('visit');
 	DELETE FROM visit WHERE id <= 20$$),
+('an expiry beyond what was sealed', 'visit', $$CALL forge_expiry(2, 313)$$),
+('an expiry within a segment', 'visit', $$CALL forge_expiry(2, 150)$$),
 ('a checkpoint''s root', 'visit', $$UPDATE anshim.checkpoint SET root = sha256('x') WHERE size = 332$$),
 ('a checkpoint replaced', 'visit', $$UPDATE anshim.checkpoint SET note = replace(note, E'\n332\n', E'\n331\n') WHERE size = 332$$),
 -- guards
@@ -210,6 +224,33 @@ INSERT INTO tampering (what, target, sql) VALUES
 	ALTER TABLE visit ENABLE ALWAYS TRIGGER zz_anshim_append$$),
 ('no index of positions', 'visit', $$DO 'BEGIN EXECUTE (SELECT format(''DROP INDEX %s'', indexrelid::regclass) FROM pg_index WHERE indrelid = ''visit''::regclass AND indexprs IS NOT NULL); END'$$);
 CREATE FUNCTION id(target regclass) RETURNS uuid LANGUAGE sql AS $$ SELECT chain FROM anshim.chained c WHERE c.target = $1 $$;
+
+-- Remove a strand's beginning, with all that an expiry records of it.
+CREATE PROCEDURE forge_expiry(forged int, until bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	id uuid := id('visit');
+	last anshim.link := link FROM visit WHERE (anshim.strand(link), anshim.seq(link)) = (forged, until);
+BEGIN
+	INSERT INTO anshim.event (chain, at, kind, actor, detail, link)
+	SELECT id, now(), 'expired', current_user,
+		jsonb_build_object('block', 2, 'rows', until, 'strands', jsonb_build_array(jsonb_build_object('strand', forged, 'first_seq', 1, 'last_seq', until,
+			'last_hash', encode(anshim.hash(last), 'hex')))),
+		format('0/0/%s/%s', max(anshim.seq(link)) + 1, repeat('0', 64))::anshim.link
+	FROM anshim.event WHERE chain = id;
+	CALL relink('visit', 0);
+	INSERT INTO anshim.expired VALUES (id, forged, until, anshim.hash(last));
+	DELETE FROM visit WHERE anshim.strand(link) = forged AND anshim.seq(link) <= until;
+END $$;
+
+-- Give a row another link, while its index takes no notice: a HOT update.
+CREATE PROCEDURE relink_unseen(row_id bigint, forged anshim.link) LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE pg_index SET indislive = false WHERE indrelid = 'visit'::regclass AND indexprs IS NOT NULL;
+	UPDATE pg_class SET relname = relname WHERE oid = 'visit'::regclass;
+	UPDATE visit SET link = forged WHERE id = row_id;
+	UPDATE pg_index SET indislive = true WHERE indrelid = 'visit'::regclass AND indexprs IS NOT NULL;
+	UPDATE pg_class SET relname = relname WHERE oid = 'visit'::regclass;
+END $$;
 
 -- Each is done, looked at without and with the checkpoint that was kept outside,
 -- and taken back.  Findings are followed by strand and seq.
@@ -233,4 +274,13 @@ BEGIN
 	END LOOP;
 END $$;
 CALL tamper(:'vkey', :'checkpoint');
+
+-- Verified from a later block on, the nodes before it count as well.
+BEGIN;
+UPDATE anshim.tile SET hashes = sha256('x') WHERE level = 1 AND chain = id('visit');
+SELECT finding, detail FROM anshim.verify_chain('visit', from_block => 2);
+ROLLBACK;
+
+-- Nobody has cosigned it.
+SELECT finding, detail FROM anshim.verify_chain('visit', :'checkpoint', vkey => :'vkey', witnesses => ARRAY[anshim.witness_vkey('tamper')], quorum => 1);
 SELECT * FROM anshim.verify_chain('visit', :'checkpoint', vkey => :'vkey');
