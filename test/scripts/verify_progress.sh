@@ -20,11 +20,18 @@ INSERT INTO visit SELECT i, i % 1000, i % 77 FROM generate_series(1, 1000000) AS
 SELECT FROM anshim.seal('visit');
 SQL
 
-# signal NAME PID: sent to that process and its parallel workers
+# signal NAME PID: sent to that process and its parallel workers.  The server is
+# not asked for these: a process that was stopped may hold a lock that nobody can
+# connect without.
 signal() {
-	local all
+	local title all=()
 
-	mapfile -t all < <(psql -XAtqc "SELECT pid FROM pg_stat_activity WHERE leader_pid = $2")
+	for title in /proc/[0-9]*/cmdline; do
+		if grep -qsaE "parallel worker for PID $2([^0-9]|$)" "$title"; then
+			title=${title#/proc/}
+			all+=("${title%/cmdline}")
+		fi
+	done
 	kill "-$1" "$2" "${all[@]}" 2>/dev/null
 }
 
